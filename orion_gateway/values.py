@@ -1,0 +1,249 @@
+"""The words that packages share: endpoints, services, routes, and how an exchange can end.
+
+Everything here is plain data made once from the configuration. It imports only the standard library, is immutable
+where it describes configuration, and can be pickled: the supervisor ships it to its workers.
+Durations are float seconds, `None` where the table says `off`; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+
+class Reason(str, Enum):
+    """Why the gateway answered itself or an exchange failed: one vocabulary for log, metrics, `Proxy-Status` and error body.
+
+    The names are the proxy error types of RFC 9209, section 2.3, and a few of our own where it has none.
+    """
+
+    # Names registered by RFC 9209.
+    CONNECTION_LIMIT_REACHED = "connection_limit_reached"
+    CONNECTION_READ_TIMEOUT = "connection_read_timeout"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_TERMINATED = "connection_terminated"
+    CONNECTION_TIMEOUT = "connection_timeout"
+    CONNECTION_WRITE_TIMEOUT = "connection_write_timeout"
+    DESTINATION_IP_UNROUTABLE = "destination_ip_unroutable"
+    DESTINATION_NOT_FOUND = "destination_not_found"
+    DESTINATION_UNAVAILABLE = "destination_unavailable"
+    DNS_ERROR = "dns_error"
+    HTTP_PROTOCOL_ERROR = "http_protocol_error"
+    HTTP_REQUEST_DENIED = "http_request_denied"
+    HTTP_REQUEST_ERROR = "http_request_error"
+    HTTP_RESPONSE_HEADER_SECTION_SIZE = "http_response_header_section_size"
+    HTTP_RESPONSE_INCOMPLETE = "http_response_incomplete"
+    HTTP_RESPONSE_TIMEOUT = "http_response_timeout"
+    HTTP_UPGRADE_FAILED = "http_upgrade_failed"
+    PROXY_INTERNAL_ERROR = "proxy_internal_error"
+    PROXY_LOOP_DETECTED = "proxy_loop_detected"
+    TLS_CERTIFICATE_ERROR = "tls_certificate_error"
+    TLS_PROTOCOL_ERROR = "tls_protocol_error"
+    # Ours: they happen between the client and the gateway, which RFC 9209 does not name.
+    CLIENT_GONE = "client_gone"
+    CLIENT_WRITE_TIMEOUT = "client_write_timeout"
+    DRAIN_CUT = "drain_cut"
+    QUEUE_FULL = "queue_full"
+    QUEUE_TIMEOUT = "queue_timeout"
+    REQUEST_TIMEOUT = "request_timeout"
+    REQUEST_TOO_LARGE = "request_too_large"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    WEBSOCKET_NOT_ENABLED = "websocket_not_enabled"
+
+
+class Verdict(Enum):
+    """How an attempt or an exchange ended, as balancers, ejection and circuits see it."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    """The client left: no verdict about the endpoint."""
+    REFUSED = "refused"
+    """The gateway answered without an attempt: no verdict either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt. `status` is the upstream's, 0 when there was no response head; `duration` in seconds."""
+
+    verdict: Verdict
+    reason: Reason | None = None
+    status: int = 0
+    duration: float = 0.0
+    sent: bool = False
+    """Whether any byte of the request may have reached the endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the table a setting stands: file as the user named it, line and column from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """One address of a service, with the live counts of this worker.
+
+    `host` and `port` or `path` (a Unix socket) say where; `authority` is what its Host field would be;
+    `base_path` is put before the request's path, `""` for none, never ending in `/`.
+    """
+
+    url: str
+    authority: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    tls: bool = False
+    base_path: str = ""
+    weight: int = 1
+    metadata: tuple[tuple[str, str], ...] = ()
+    max_in_flight: int = 1024
+    in_flight: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many exchanges as it may."""
+        return self.in_flight >= self.max_in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTimeouts:
+    """Timeouts towards an endpoint; what a route leaves out is its service's."""
+
+    connect: float | None = 3.0
+    response: float | None = 30.0
+    idle: float | None = 300.0
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits per endpoint, already split over the workers. `max_idle` connections are kept for `idle` seconds."""
+
+    max_idle: int = 128
+    idle: float | None = 30.0
+    max: int = 1024
+    queue: int = 1024
+    queue_timeout: float | None = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A named group of endpoints."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    load_balancer: str = "round_robin"
+    timeouts: UpstreamTimeouts = UpstreamTimeouts()
+    connections: ConnectionLimits = ConnectionLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a header field or a query parameter must be.
+
+    `exact`: one of its values equals `value`; `regex`: one of its values matches the whole pattern `value`
+    (RE2 syntax); `present`: it is there (`value` is "true") or not ("false").
+    """
+
+    name: str
+    kind: Literal["exact", "regex", "present"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """What a request must be for a route to take it. An empty tuple or `None` asks for nothing.
+
+    `hosts` are lower-case names without port or final dot, or `*.` and such a name. At most one of `path` (segments,
+    `{name}` for one segment, a final `/**`) and `path_regex` (matches the whole path) is set.
+    """
+
+    hosts: tuple[str, ...] = ()
+    path: str | None = None
+    path_regex: str | None = None
+    methods: tuple[str, ...] = ()
+    headers: tuple[Condition, ...] = ()
+    query: tuple[Condition, ...] = ()
+    listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToService:
+    """Forward to a service."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer with a fixed response."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Answer with a redirect; `location` may hold `${request.host}`, `${request.path}`, `${request.query}`, `${request.target}`."""
+
+    location: str
+    status: int = 308
+
+
+@dataclass(frozen=True, slots=True)
+class ToAdmin:
+    """Answer with an admin resource of the supervisor; only `health` may be public."""
+
+    resource: Literal["health"]
+
+
+Action = ToService | Respond | Redirect | ToAdmin
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How the request target and Host change on the way. At most one of the first three is set.
+
+    `regex` is (pattern, replacement with `\\1`); the query string is kept unless `query_set` or `query_remove` change it.
+    """
+
+    strip_prefix: str | None = None
+    path: str | None = None
+    regex: tuple[str, str] | None = None
+    host_upstream: bool = False
+    query_set: tuple[tuple[str, str], ...] = ()
+    query_remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Websocket:
+    """What a route that takes WebSockets allows. `idle` ends a tunnel on which nothing moved."""
+
+    origins: tuple[str, ...] = ()
+    idle: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the table, with everything that has a default filled in. `place` is where it stands."""
+
+    name: str
+    match: RouteMatch
+    action: Action
+    place: Place | None = None
+    priority: int = 0
+    rewrite: Rewrite | None = None
+    websocket: Websocket | None = None
+    body_limit: int | None = 10 * 1024 * 1024
+    timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
+    allow_encoded_slash: bool = False
+    allow_empty_segments: bool = False

@@ -1,0 +1,75 @@
+"""The direction of dependencies, kept true: who may import whom (docs/decisions/0001-the-house.md)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ALLOWED: dict[str, set[str]] = {
+    "values": set(),
+    "balancer": {"values"},
+    "breaker": {"values"},
+    "discovery": {"values"},
+    "filters": {"values"},
+    "http1": {"values"},
+    "routing": {"values"},
+    "config": {"values"},
+    "telemetry": {"values", "http1"},
+    "proxy": {"values", "http1", "routing", "filters", "balancer", "breaker", "telemetry"},
+    "control": {"values", "proxy", "routing", "telemetry"},
+    "admin": {"values", "proxy", "telemetry"},
+    "app": {"values", "admin", "balancer", "breaker", "config", "control", "discovery", "http1", "proxy", "routing", "telemetry"},
+    "cli": {"app", "config", "routing", "values"},
+    "__main__": {"app", "cli"},
+}
+
+
+def list_imports(path: Path) -> set[str]:
+    """Return the dotted names that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 or "backends" in path.parts, f"{path} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module else set()
+    return names
+
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
+    """Without it, a decision could reach for a socket and nobody would notice."""
+    base = ROOT / "orion_gateway"
+    files = list((base / package).rglob("*.py")) if (base / package).is_dir() else [base / f"{package}.py"]
+    assert files
+    for path in files:
+        for name in list_imports(path):
+            if name.startswith("orion_gateway."):
+                target = name.split(".")[1]
+                assert target in ALLOWED[package] | {package, "__version__"}, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_every_package_has_a_rule() -> None:
+    """A new package must say where it stands."""
+    found = {path.stem for path in (ROOT / "orion_gateway").iterdir() if path.suffix in ("", ".py")} - {"__pycache__", "__init__"}
+    assert found <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("package", ["http1", "routing", "balancer"])
+def test_decisions_do_no_io(package: str) -> None:
+    """A pure package that imports a socket, a clock or a log cannot be walked on virtual time."""
+    forbidden = {"asyncio", "socket", "time", "structlog", "logging", "os", "selectors", "uvloop", "aiohttp", "threading"}
+    for path in (ROOT / "orion_gateway" / package).rglob("*.py"):
+        assert not {name.split(".")[0] for name in list_imports(path)} & forbidden, path
+
+
+@pytest.mark.parametrize("tree", ["backends", "benchmarks"])
+def test_backends_and_benchmarks_meet_the_gateway_over_http_only(tree: str) -> None:
+    """They would otherwise test the gateway's insides instead of the gateway."""
+    for path in (ROOT / tree).rglob("*.py"):
+        assert not any(name.split(".")[0] == "orion_gateway" for name in list_imports(path)), path
