@@ -1,0 +1,90 @@
+"""Judge the path of a request target and cut it into the segments that routes are compared with.
+
+Whatever an endpoint could read as another path than the one judged here is refused: dot segments in every spelling,
+broken percent-encoding, bytes outside of visible ASCII, backslash, NUL. Whether `%2F` and empty segments are accepted
+depends on the route, so they are only noted. Splitting off the query string is left to the caller; nothing is changed
+in what is sent on.
+
+Each segment is percent-decoded exactly once (RFC 3986, section 2.4): `/%61` is matched as `/a`, and `%252e%252e`
+becomes `%2e%2e`, which is no dot segment. `%2F` alone is not decoded, or a segment could turn into two; it is kept as
+`%2F` in upper case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+# Segments of visible ASCII without what needs a second look: `%`, `\`, `#`, `?`, a leading dot, no byte at all.
+_PLAIN_SEGMENT = rb'[!"$&-\-0->@-\[\]-~][!"$&-.0->@-\[\]-~]*'
+_is_plain = re.compile(rb"/(?:%s/)*(?:%s)?" % (_PLAIN_SEGMENT, _PLAIN_SEGMENT)).fullmatch
+_find_forbidden = re.compile(rb"[^!-~]|[\\#?]|%00|%5[Cc]").search
+_find_broken_encoding = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
+_split_encoded_slashes = re.compile(rb"%2[Ff]").split
+
+
+class PathRefused(Exception):  # noqa: N818 (it is a verdict about a request, not an error of ours)
+    """The path is answered with 400. `message` says why, fit for the client."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(slots=True)
+class JudgedPath:
+    """A path that may be matched: `raw` as received, `segments` decoded.
+
+    `/` has one empty segment, `/a/` has two (`a` and an empty one). `has_empty_segments` says that another one than the
+    last is empty (`//`).
+    """
+
+    raw: bytes
+    segments: list[bytes]
+    has_encoded_slash: bool
+    has_empty_segments: bool
+
+    @property
+    def decoded(self) -> bytes:
+        """The decoded segments joined by `/`: what `path_regex` is matched with."""
+        return b"/" + b"/".join(self.segments)
+
+
+def judge_path(path: bytes) -> JudgedPath:
+    """Return what `path`, a raw path without its query string, means to routes.
+
+    Raises PathRefused when it is one that nobody may forward (RFC 3986, section 3.3; "Matching" of the route table).
+    """
+    if _is_plain(path):
+        return JudgedPath(path, path[1:].split(b"/"), False, False)
+    return _judge_closely(path)
+
+
+def _judge_closely(path: bytes) -> JudgedPath:
+    if not path.startswith(b"/"):
+        raise PathRefused("the path does not start with '/'")
+    if forbidden := _find_forbidden(path):
+        raise PathRefused(f"the path contains {_name_bytes(forbidden[0])}")
+    if _find_broken_encoding(path):
+        raise PathRefused("the path contains a '%' that is not followed by two hexadecimal digits")
+    encoded = path[1:].split(b"/")
+    segments = [_decode_segment(segment) for segment in encoded]
+    has_encoded_slash = any(len(_split_encoded_slashes(segment)) > 1 for segment in encoded)
+    return JudgedPath(path, segments, has_encoded_slash, b"" in segments[:-1])
+
+
+def _decode_segment(segment: bytes) -> bytes:
+    # What stands between two `%2F` is judged as a segment of its own: an endpoint may decode it into one.
+    pieces = [unquote_to_bytes(piece) for piece in _split_encoded_slashes(segment)]
+    for piece in pieces:
+        # RFC 3986, section 3.3: parameters after `;` belong to the segment; servers exist that drop them first.
+        if piece.partition(b";")[0] in (b".", b".."):
+            raise PathRefused("the path contains a dot segment")
+    return b"%2F".join(pieces)
+
+
+def _name_bytes(found: bytes) -> str:
+    if len(found) == 1 and not 0x21 <= found[0] <= 0x7E:
+        return f"the byte 0x{found[0]:02x}"
+    return f"'{found.decode('ascii')}'"
