@@ -1,0 +1,151 @@
+"""What the loader has to say about a table, and how it is shown.
+
+A finding is one mistake at one place. This module knows the codes and the three formats; the loader decides what is
+wrong. A finding never holds a secret: the loader blanks source lines and leaves out values that came from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CODES = {
+    "E0101": "A file cannot be read: it is missing, unreadable, too large, or not UTF-8.",
+    "E0102": "A key that does not exist here.",
+    "E0103": "The same key twice in one mapping; only one of them could count.",
+    "E0104": "A key that must be there is missing.",
+    "E0105": "The file is not valid YAML.",
+    "E0106": "A feature of YAML that the table does not use: tags, merge keys, documents, keys that are no text.",
+    "E0107": "The table is nested too deep, or has too many nodes once aliases are expanded.",
+    "E0108": "An include that matches no file, includes itself, or includes further files.",
+    "E0109": "A `${…}` that cannot be replaced: the variable is not set, the file cannot be read, or it is malformed.",
+    "E0110": "A line of an `.env` file that is not `NAME=value`.",
+    "E0201": "A value of the wrong type: text, number, true or false, list and mapping are different things.",
+    "E0202": "A value that is not written as its kind asks: durations, sizes, rates, shares, names.",
+    "E0203": "A number or a length that is out of its range.",
+    "E0204": "A value that is not one of the few that exist.",
+    "E0205": "A path, or a pattern of paths, that is malformed.",
+    "E0206": "A regular expression that RE2 does not accept, or a replacement that does not fit it.",
+    "E0207": "A method, a host name, a field name or a field value that HTTP does not allow.",
+    "E0208": "An address that is malformed: of a listener, of an endpoint, of a network, of a redirect.",
+    "E0209": "Something that this version does not have yet.",
+    "E0301": "A name that nothing in the table has: a service or a listener.",
+    "E0302": "Two services, routes or listeners with the same name, or two equal tokens.",
+    "E0303": "An address that two listeners would share.",
+    "E0304": "A route that says nothing, or more than one thing, about what answers it.",
+    "E0305": "Keys that contradict each other.",
+    "E0306": "A `${request.…}` template that does not exist, or stands where templates are not filled in.",
+    "W0301": "A route that can never win: other routes take every request that it could take.",
+    "W0302": "A key that has no effect here.",
+    "W0303": "A rewrite that fits only some of the requests that its route takes.",
+    "W0304": "The same endpoint twice in one service; `weight` says how much it gets.",
+}
+"""Every code with its one-line explanation. `docs/reference/errors.md` is made from it."""
+
+FORMAT_VERSION = 1
+"""Version of the JSON that `render_json` writes; it grows when a key changes its meaning."""
+
+WIDEST_LINE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake at one place. Line and column count characters from 1; `length` is how many the caret underlines.
+
+    `suggestion` is what should stand there instead, `help` a hint or the names that exist, `source` the line as it is
+    written, with secrets blanked, or `""` when it must not be shown.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    length: int = 1
+    suggestion: str = ""
+    help: str = ""
+    source: str = ""
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """Whether it keeps the table from being loaded."""
+        return "error" if self.code.startswith("E") else "warning"
+
+
+class TableErrors(Exception):  # noqa: N818 (it holds all of them, not one)
+    """The table cannot be loaded. `findings` are all that is wrong with it, warnings too, in the order of the files.
+
+    `is_missing` tells that the table itself could not be read, so that there was nothing to check.
+    """
+
+    def __init__(self, findings: Sequence[Finding], *, is_missing: bool = False) -> None:
+        self.findings = tuple(findings)
+        self.is_missing = is_missing
+        super().__init__("\n".join(render_concise(finding) for finding in findings))
+
+
+def render_concise(finding: Finding) -> str:
+    """Return `file:line:column: error[CODE]: message (did you mean …?)` on one line."""
+    meant = f' (did you mean "{finding.suggestion}"?)' if finding.suggestion else ""
+    where = f"{finding.file}:{finding.line}:{finding.column}"
+    return f"{where}: {finding.severity}[{finding.code}]: {finding.message}{meant}"
+
+
+def render_full(finding: Finding) -> str:
+    """Return the finding with its source line, a caret under what is meant, the suggestion, and the help."""
+    head = f"{finding.file}:{finding.line}:{finding.column}: {finding.severity}[{finding.code}]: {finding.message}"
+    meant = f'did you mean "{finding.suggestion}"?' if finding.suggestion else ""
+    margin = " " * (len(str(finding.line)) + 1)
+    lines = [head]
+    if finding.source.strip():
+        shown, start = _window(finding.source, finding.column - 1)
+        carets = "^" * max(1, min(finding.length, len(shown) - start))
+        lines += [f" {finding.line} | {shown}", f"{margin} | {' ' * start}{carets} {meant}".rstrip()]
+    elif meant:
+        lines.append(f"{margin} = {meant}")
+    if finding.help:
+        lines.append(f"{margin} = help: {finding.help}")
+    return "\n".join(lines)
+
+
+def render_json(findings: Sequence[Finding]) -> str:
+    """Return all findings as one JSON object: `version`, `findings` and how many `errors` and `warnings` they are."""
+    listed = [
+        {
+            "file": finding.file,
+            "line": finding.line,
+            "column": finding.column,
+            "length": finding.length,
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "suggestion": finding.suggestion or None,
+            "help": finding.help or None,
+        }
+        for finding in findings
+    ]
+    errors = sum(finding.severity == "error" for finding in findings)
+    document = {
+        "version": FORMAT_VERSION,
+        "findings": listed,
+        "errors": errors,
+        "warnings": len(findings) - errors,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _window(line: str, start: int) -> tuple[str, int]:
+    """Return at most `WIDEST_LINE` characters of the line around `start`, and where `start` is in them."""
+    # Control characters would move the caret, or the terminal.
+    line = "".join(char if char.isprintable() else " " for char in line.rstrip())
+    if len(line) <= WIDEST_LINE:
+        return line, min(start, len(line))
+    first = max(0, min(start - WIDEST_LINE // 2, len(line) - WIDEST_LINE))
+    shown = line[first : first + WIDEST_LINE]
+    shown = f"…{shown[1:]}" if first else shown
+    shown = f"{shown[:-1]}…" if first + WIDEST_LINE < len(line) else shown
+    return shown, start - first
