@@ -1,0 +1,80 @@
+"""Judge how a message travels over one connection: Connection, and its framing (RFC 9112, sections 6 and 9).
+
+The same rules for requests and responses.
+"""
+
+import re
+
+from orion_gateway.http1.fields import TOKEN
+from orion_gateway.http1.parsed import Head, Refusal
+
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_FIELD_NAME = re.compile(rb"\n([^:\r]++):[^\r]*+\r")
+
+# What Connection cannot remove: its own options; what was judged already and is written anew; and what the gateway
+# manages by rules of its own, which a client must not switch off. (RFC 9110, section 7.6.1, forbids to name fields that
+# are meant for all recipients.)
+_NOT_REMOVABLE = frozenset(
+    [
+        b"",
+        b"close",
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"max-forwards",
+        b"te",
+        b"traceparent",
+        b"tracestate",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"x-request-id",
+    ]
+)
+
+
+def judge_connection(head: Head, upgrade: bytes) -> None:
+    """Apply the options of Connection, all lines of it taken: persistence, Upgrade, and the fields to remove."""
+    tokens = head.connection_tokens
+    if b"close" in tokens:  # whatever else is there (RFC 9112, section 9.3)
+        head.is_keep_alive = False
+    elif head.minor == 0:
+        head.is_keep_alive = b"keep-alive" in tokens
+    if upgrade and head.minor == 1 and b"upgrade" in tokens:
+        head.upgrade = upgrade
+    if not _NOT_REMOVABLE.issuperset(tokens):
+        names = {token for token in tokens if token not in _NOT_REMOVABLE and not token.startswith(b"x-forwarded-")}
+        # One pass over the fields, not one per token: there can be thousands of tokens.
+        for found in _FIELD_NAME.finditer(head.folded, head.fields_start - 1):
+            if found[1] in names:
+                head.cuts.append((found.start() + 1, found.end() + 1))
+
+
+def judge_length(head: Head, value: bytes) -> Refusal | None:
+    """Judge the value of one Content-Length and keep it in the head. The status is that for a request."""
+    if head.content_length >= 0:
+        return Refusal(400, "Content-Length is given more than once")
+    if _LENGTH.fullmatch(value) is None:
+        return Refusal(400, "Content-Length is not a number")
+    head.content_length = int(value)
+    return None
+
+
+def judge_codings(head: Head, values: list[bytes]) -> Refusal | None:
+    """Judge the lower-case values of Transfer-Encoding, at least one. The status is that for a request."""
+    # Not the tabs: llhttp does not know `chunked` before a tab, and finds another end of the message.
+    codings = [coding.strip(b" ") for value in values for coding in value.split(b",")]
+    if head.minor == 0:
+        return Refusal(400, "Transfer-Encoding does not exist in HTTP/1.0")
+    if head.content_length >= 0:
+        return Refusal(400, "Content-Length and Transfer-Encoding stand together")
+    if codings == [b"chunked"]:
+        return None
+    if codings[-1] != b"chunked" or codings.count(b"chunked") != 1:
+        return Refusal(400, "Transfer-Encoding does not end in one chunked")
+    if all(re.fullmatch(TOKEN + rb"+", coding) for coding in codings):
+        return Refusal(501, "the only transfer coding known is chunked")
+    return Refusal(400, "Transfer-Encoding is malformed")

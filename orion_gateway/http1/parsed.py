@@ -1,0 +1,248 @@
+"""What a parsed head holds: the received bytes, what was judged of them, and the edits to apply when it is rendered.
+
+A field is found in the bytes only when somebody asks for it. `request` and `response` fill heads; `render` writes them
+out again.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+from orion_gateway.http1.body import Body, ChunkedBody, LengthBody, NoBody, UntilCloseBody
+from orion_gateway.http1.fields import HOP_BY_HOP
+
+Span = tuple[int, int]
+Underscores = Literal["drop", "allow", "reject"]
+
+# Always cut, because rendering writes them anew from what was judged; routing and filters may read them all the same.
+_WRITTEN_ANEW = HOP_BY_HOP | {b"content-length", b"host"}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """Bounds of a head in bytes and fields, and what to do with field names that hold `_`.
+
+    `request_line` (and status line) is counted without its line end, `section` is all field lines with theirs.
+    """
+
+    request_line: int = 8 * 1024
+    section: int = 32 * 1024
+    fields: int = 128
+    underscores: Underscores = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A head that is not accepted: the status to answer with, and what is wrong with it, without repeating its bytes.
+
+    `is_too_large` tells a head that exceeds a bound from one that is malformed.
+    """
+
+    status: int
+    message: str
+    is_too_large: bool = False
+
+
+class Framing(Enum):
+    """How the end of a body is known."""
+
+    NONE = auto()
+    """There is none."""
+    LENGTH = auto()
+    CHUNKED = auto()
+    UNTIL_CLOSE = auto()
+
+
+class Head:
+    """A head as it was received, and what of it is not sent on or added."""
+
+    __slots__ = (
+        "added",
+        "connection_tokens",
+        "content_length",
+        "cuts",
+        "fields_start",
+        "folded",
+        "framing",
+        "is_keep_alive",
+        "minor",
+        "raw",
+        "upgrade",
+    )
+
+    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int) -> None:
+        """`raw` runs to the end of the empty line; `folded` is its lower-case copy, byte for byte as long."""
+        self.raw = raw
+        self.folded = folded
+        self.fields_start = fields_start
+        self.minor = minor
+        self.framing = Framing.NONE
+        self.content_length = -1
+        """The value of Content-Length, or -1 when there is none or it must not be sent on."""
+        self.is_keep_alive = minor == 1
+        self.connection_tokens: list[bytes] = []
+        """The lower-case options of Connection."""
+        self.upgrade = b""
+        """The lower-case value of Upgrade when Connection lists it, else empty."""
+        self.cuts: list[Span] = []
+        """Spans of whole lines that are not sent on as they came."""
+        self.added: list[bytes] = []
+        """Lines to add, each ending in CRLF."""
+
+    def spans(self, name: bytes) -> list[Span]:
+        """Return the spans of the received lines of a lower-case name, cut ones too."""
+        found = []
+        mark = b"\n%b:" % name
+        position = self.folded.find(mark, self.fields_start - 1)
+        while position >= 0:
+            end = self.folded.index(b"\n", position + 1)
+            found.append((position + 1, end + 1))
+            position = self.folded.find(mark, end)
+        return found
+
+    def value_at(self, span: Span) -> bytes:
+        """Return the value of the line at a span."""
+        start, end = span
+        return self.raw[self.raw.index(b":", start) + 1 : end].strip(b" \t\r\n")
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return the values of all fields of a lower-case name, in order.
+
+        A field that was removed, by an edit or because a client may not set it, is not seen: nobody decides on what the
+        other side does not get. Host, framing and hop-by-hop fields are seen as received.
+        """
+        spans = self.spans(name)
+        if spans and name not in _WRITTEN_ANEW:
+            spans = [span for span in spans if span not in self.cuts]
+        values = [self.value_at(span) for span in spans]
+        if self.added:
+            mark = b"%b:" % name
+            values += [line[len(mark) :].strip() for line in self.added if line.lower().startswith(mark)]
+        return values
+
+    field_values = values  # the name under which routing knows it
+
+    def first(self, name: bytes) -> bytes | None:
+        """Return the first of `values`, or None."""
+        # The short way to the usual answer: logging asks this of every request.
+        mark = b"\n%b:" % name
+        position = self.folded.find(mark, self.fields_start - 1)
+        if position >= 0:
+            end = self.folded.index(b"\r", position)
+            if (position + 1, end + 2) not in self.cuts:
+                return self.raw[position + len(mark) : end].strip(b" \t")
+        elif not self.added:
+            return None
+        values = self.values(name)
+        return values[0] if values else None
+
+    def remove(self, name: bytes) -> None:
+        """Leave out every field of a lower-case name, received or added."""
+        self.cuts += self.spans(name)
+        if self.added:
+            mark = b"%b:" % name
+            self.added = [line for line in self.added if not line.lower().startswith(mark)]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Add a field; the value must hold no CR, LF or NUL (the caller made it or has judged it).
+
+        Host and the fields of framing are not for edits: rendering writes them.
+        """
+        self.added.append(b"%b: %b\r\n" % (name, value))
+
+    def set(self, name: bytes, value: bytes) -> None:
+        """Replace every field of this name, whatever its case, by one."""
+        self.remove(name.lower())
+        self.add(name, value)
+
+
+class RequestHead(Head):
+    """A request head: what was asked, of whom, and what of it concerns the way the message travels."""
+
+    __slots__ = (
+        "claims",
+        "expects_continue",
+        "host",
+        "max_forwards",
+        "method",
+        "path",
+        "query",
+        "request_id",
+        "target",
+        "traceparent",
+        "trailers",
+        "via",
+    )
+
+    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
+        super().__init__(raw, folded, fields_start, minor)
+        self.method = method
+        self.target = target
+        """The target in origin form, or `*`."""
+        self.path = target
+        self.query = b""
+        """What stands behind the first `?`, without it."""
+        self.host = b""
+        """The value of Host, else the authority of an absolute-form target, as received; empty without either."""
+        self.expects_continue = False
+        self.max_forwards = -1
+        """The value of Max-Forwards (RFC 9110, section 7.6.2), or -1."""
+        self.trailers = False
+        """Whether the client asked for trailers (`TE: trailers`)."""
+        self.request_id: bytes | None = None
+        """The value of X-Request-Id; empty when it is repeated, None when there is none."""
+        self.traceparent: bytes | None = None
+        """The value of traceparent; empty when it is repeated, None when there is none."""
+        self.via = b""
+        """The values of Via in lower case, each behind a comma."""
+        self.claims: dict[bytes, list[Span]] = {}
+        """Lines of Forwarded and X-Forwarded-*, by lower-case name: what the peer says about others."""
+
+    @property
+    def version(self) -> bytes:
+        """The protocol version as the request line said it."""
+        return b"HTTP/1.1" if self.minor else b"HTTP/1.0"
+
+    def is_websocket(self) -> bool:
+        """Say whether Upgrade asks for a WebSocket, among other protocols perhaps."""
+        return self.upgrade != b"" and b"websocket" in split_list(self.upgrade)
+
+    def body(self, max_trailers: int) -> Body:
+        """Return a fresh reader for the content of this request; its trailer section may have `max_trailers` bytes."""
+        if self.framing is Framing.LENGTH:
+            return LengthBody(self.content_length)
+        if self.framing is Framing.CHUNKED:
+            return ChunkedBody(max_trailers, self.connection_tokens)
+        return NoBody()
+
+
+class ResponseHead(Head):
+    """A response head."""
+
+    __slots__ = ("keep_alive_timeout", "reason", "status")
+
+    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
+        super().__init__(raw, folded, fields_start, minor)
+        self.status = status
+        self.reason = reason
+        self.keep_alive_timeout: int | None = None
+        """Seconds until the endpoint ends an idle connection (`Keep-Alive: timeout=n`, RFC 2068, section 19.7.1.1)."""
+
+    def is_websocket(self) -> bool:
+        """Say whether Upgrade grants a WebSocket and nothing else."""
+        return self.upgrade == b"websocket"
+
+    def body(self, max_trailers: int) -> Body:
+        """Return a fresh reader for the content of this response; its trailer section may have `max_trailers` bytes."""
+        if self.framing is Framing.LENGTH:
+            return LengthBody(self.content_length)
+        if self.framing is Framing.CHUNKED:
+            return ChunkedBody(max_trailers, self.connection_tokens)
+        if self.framing is Framing.UNTIL_CLOSE:
+            return UntilCloseBody()
+        return NoBody()
+
+
+def split_list(value: bytes) -> list[bytes]:
+    """Return the elements of a comma-separated value without the space around them (RFC 9110, section 5.6.1)."""
+    return [element.strip(b" \t") for element in value.split(b",")]
