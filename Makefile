@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test lint format bench services lock clean
+.PHONY: setup run test lint format bench bench-peers services lock clean
 
 setup: $(READY)
 
@@ -31,7 +31,11 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --output benchmarks/results
+
+# Peers of the benchmarks that nothing else needs: HAProxy, Caddy, Envoy, Node's proxies.
+bench-peers: setup
+	PYTHON=$(BIN)/python benchmarks/install_peers.sh
 
 services:
 	scripts/install_services.sh

@@ -8,12 +8,12 @@ Durations are float seconds, `None` where the table says `off`; sizes are bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Literal
 
 
-class Reason(str, Enum):
-    """Why the gateway answered itself or an exchange failed: one vocabulary for log, metrics, `Proxy-Status` and error body.
+class Reason(StrEnum):
+    """Why the gateway answered itself or an exchange failed: one vocabulary for log, metrics, header and error body.
 
     The names are the proxy error types of RFC 9209, section 2.3, and a few of our own where it has none.
     """
@@ -65,7 +65,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt. `status` is the upstream's, 0 when there was no response head; `duration` in seconds."""
+    """What came of one attempt. `status` is the upstream's, 0 without a response head; `duration` in seconds."""
 
     verdict: Verdict
     reason: Reason | None = None
@@ -141,8 +141,8 @@ class Service:
     name: str
     endpoints: tuple[Endpoint, ...]
     load_balancer: str = "round_robin"
-    timeouts: UpstreamTimeouts = UpstreamTimeouts()
-    connections: ConnectionLimits = ConnectionLimits()
+    timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Answer with a redirect; `location` may hold `${request.host}`, `${request.path}`, `${request.query}`, `${request.target}`."""
+    """Answer with a redirect; `location` may hold `${request.host}`, `.path`, `.query` and `.target`."""
 
     location: str
     status: int = 308
@@ -213,7 +213,8 @@ Action = ToService | Respond | Redirect | ToAdmin
 class Rewrite:
     """How the request target and Host change on the way. At most one of the first three is set.
 
-    `regex` is (pattern, replacement with `\\1`); the query string is kept unless `query_set` or `query_remove` change it.
+    `regex` is (pattern, replacement with `\\1`); the query string is kept but for what `query_set` and
+    `query_remove` change.
     """
 
     strip_prefix: str | None = None

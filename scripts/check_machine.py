@@ -1,4 +1,4 @@
-"""Say what is missing on this machine before setup fails in a way that is harder to read. Runs without the virtual environment."""
+"""Say what is missing on this machine before setup fails in a way that is harder to read. Needs only Python itself."""
 
 import importlib.util
 import shutil
@@ -12,7 +12,9 @@ OLDEST = (3, 11)
 def main() -> int:
     """Print one line per missing piece; return 1 when setup cannot work without it."""
     if sys.version_info < OLDEST:
-        print(f"Orion needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
+        print(
+            f"Orion needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]}.", file=sys.stderr
+        )
         return 1
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         print("Python cannot make virtual environments here. On Debian: apt-get install python3-venv", file=sys.stderr)
@@ -20,8 +22,8 @@ def main() -> int:
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
     if shutil.which("gcc") is None or not headers.exists():
         print(
-            "note: gcc or python3-dev is missing. Everything here works without them as long as every dependency has a wheel "
-            "for this machine.",
+            "note: gcc or python3-dev is missing. Everything here works without them as long as every dependency has a "
+            "wheel for this machine.",
             file=sys.stderr,
         )
     return 0

@@ -39,7 +39,7 @@ class Program:
 
 
 def list_programs() -> list[Program]:
-    """Return the programs in the order in which they start; ports follow the same variables as the programs themselves."""
+    """Return the programs in the order in which they start; ports follow the variables that the programs read."""
     users = f"http://127.0.0.1:{os.environ.get('USER_SERVICE_PORT', '3002')}"
     notifications = f"http://127.0.0.1:{os.environ.get('NOTIFICATION_SERVICE_PORT', '3003')}"
     gateway = f"http://127.0.0.1:{os.environ.get('PORT', '8080')}"
@@ -127,7 +127,9 @@ def wait_until_ready(program: Program) -> bool:
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    print(f"{program.name} is not ready after {START_TIMEOUT:.0f} s; see {program.log.relative_to(ROOT)}", file=sys.stderr)
+    print(
+        f"{program.name} is not ready after {START_TIMEOUT:.0f} s; see {program.log.relative_to(ROOT)}", file=sys.stderr
+    )
     return False
 
 

@@ -68,7 +68,7 @@ def command(config: Path, output_format: str, *, strict: bool) -> None:
 
 def _find_unreachable(loaded: Loaded) -> list[Finding]:
     """Return a warning for each route that can never win."""
-    from orion_gateway.app import build_routes
+    from orion_gateway.assembly import build_routes
     from orion_gateway.routing.lint import find_unreachable
 
     routes = build_routes(loaded)

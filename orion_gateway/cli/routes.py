@@ -1,0 +1,99 @@
+"""`orion routes`: list the routes in the order of precedence, with what answers each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from orion_gateway.cli.table import config_option, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from orion_gateway.values import Condition, Route
+
+COLUMNS = ("name", "hosts", "path", "methods", "conditions", "answers", "place")
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+def command(config: Path, *, as_json: bool) -> None:
+    """List the routes in the order of precedence, with what answers each.
+
+    Exit codes: 0 fine, 1 the table is broken, 2 it could not be read.
+    """
+    _, table = read_table(config)
+    routes = [entry.route for entry in table.in_order()]
+    if as_json:
+        click.echo(json.dumps({"version": 1, "routes": [_document(route) for route in routes]}, indent=2))
+    else:
+        click.echo("\n".join(_lay_out([_row(route) for route in routes])))
+
+
+def describe_action(route: Route) -> str:
+    """Say in a few words what answers a route's requests."""
+    from orion_gateway.values import Redirect, Respond, ToAdmin, ToService
+
+    match route.action:
+        case ToService(service):
+            return f"service {service}"
+        case Respond(status=status):
+            return f"respond {status}"
+        case Redirect(location=location, status=status):
+            return f"redirect {status} {location}"
+        case ToAdmin(resource):
+            return f"admin {resource}"
+
+
+def _row(route: Route) -> dict[str, str]:
+    match = route.match
+    conditions = [f"header {_describe_condition(header)}" for header in match.headers]
+    conditions += [f"query {_describe_condition(parameter)}" for parameter in match.query]
+    if match.listeners:
+        conditions.append(f"listeners {', '.join(match.listeners)}")
+    if route.priority:
+        conditions.append(f"priority {route.priority}")
+    return {
+        "name": route.name,
+        "hosts": ", ".join(match.hosts) or "*",
+        "path": f"regex {match.path_regex}" if match.path_regex is not None else match.path or "/**",
+        "methods": ", ".join(match.methods) or "*",
+        "conditions": "; ".join(conditions),
+        "answers": describe_action(route),
+        "place": str(route.place or ""),
+    }
+
+
+def _describe_condition(condition: Condition) -> str:
+    if condition.kind == "present":
+        return f"{condition.name} {'present' if condition.value == 'true' else 'absent'}"
+    return f"{condition.name} {'matches' if condition.kind == 'regex' else '='} {condition.value}"
+
+
+def _document(route: Route) -> dict[str, object]:
+    match = route.match
+    return {
+        "name": route.name,
+        "hosts": match.hosts,
+        "path": match.path,
+        "path_regex": match.path_regex,
+        "methods": match.methods,
+        "headers": [{"name": header.name, header.kind: header.value} for header in match.headers],
+        "query": [{"name": parameter.name, parameter.kind: parameter.value} for parameter in match.query],
+        "listeners": match.listeners,
+        "priority": route.priority,
+        "answers": describe_action(route),
+        "place": str(route.place) if route.place else None,
+    }
+
+
+def _lay_out(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Return a header line and one line per row; a column without content is left out."""
+    columns = [column for column in COLUMNS if any(row[column] for row in rows)]
+    lines = [[column.upper() for column in columns], *([row[column] for column in columns] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
