@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.processes import NotInstalledError, choose_cores, find_program
+from benchmarks.processes import INSTALLED, NotInstalledError, choose_cores, find_program
 
 PACKAGES = ("aiohttp", "orion-gateway", "uvloop")
+NODE_PACKAGES = ("express", "http-proxy", "http-proxy-middleware")
+VERSION_OPTIONS = {"caddy": "version", "envoy": "--version", "haproxy": "-v", "nginx": "-v", "node": "-v", "wrk": "-v"}
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 def describe_machine() -> dict[str, object]:
@@ -41,14 +46,19 @@ def _read_processor() -> str:
 
 def _read_versions() -> dict[str, str]:
     versions = {}
-    for program in ("nginx", "wrk"):
+    for program, option in VERSION_OPTIONS.items():
         try:
             path = find_program(program)
         except NotInstalledError:
             continue
-        # Each prints its version in its first line: nginx on stderr, wrk on stdout with status 1.
-        shown = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False)
-        versions[program] = (shown.stdout + shown.stderr).splitlines()[0].rpartition(": ")[2].partition(" [")[0]
+        # nginx says it on stderr, wrk on stdout with status 1.
+        shown = subprocess.run([path, option], capture_output=True, text=True, timeout=10, check=False)
+        found = VERSION.search(shown.stdout + shown.stderr)
+        versions[program] = found[0] if found else "unknown"
+    for package in NODE_PACKAGES:
+        manifest = INSTALLED / "node_modules" / package / "package.json"
+        if manifest.is_file():
+            versions[package] = json.loads(manifest.read_text())["version"]
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

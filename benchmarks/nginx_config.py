@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-def write_nginx_config(directory: Path, http: str) -> list[str]:
+def write_nginx_config(directory: Path, http: str, connections: int) -> list[str]:
     """Write a configuration around the content of its `http` block; return the command that runs it.
+
+    nginx reserves memory for all its `connections`, of both sides, when it starts.
 
     Raises NotInstalledError without nginx.
     """
@@ -31,7 +33,7 @@ daemon off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
 {temporary}
     # nginx closes a connection after 1,000 requests; reconnecting is not what is measured here.

@@ -14,18 +14,29 @@ import subprocess
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
+INSTALLED = Path(__file__).parent.parent / "var" / "bench-peers"
+"""Where `make bench-peers` puts what is not a package of Debian: programs in `bin`, modules in `node_modules`."""
+
+REQUIRED = ("nginx", "wrk")
+"""Without these nothing can be measured; tests need them too."""
+
+LONGEST_LINE = 200  # a trace in one line of JSON ends with what matters
 STOP_TIMEOUT = 5.0
 PROBE_INTERVAL = 0.02
 
 
 class NotInstalledError(Exception):
     """A program is not on this machine; the text says which one and how to get it."""
+
+
+class UnfitError(Exception):
+    """A peer cannot do what a scenario asks of it; the text says what it lacks."""
 
 
 class ServingError(Exception):
@@ -40,14 +51,18 @@ class Probe:
     target: str
     body: bytes
     timeout: float = 10.0
+    method: str = "GET"
+    content: bytes = b""
 
 
 def find_program(name: str) -> str:
     """Return the path of a program; raise NotInstalledError when there is none."""
     # Debian keeps daemons in the sbin directories, which are not on an ordinary user's PATH.
-    path = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    places = [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", str(INSTALLED / "bin")]
+    path = shutil.which(name, path=os.pathsep.join(places))
     if path is None:
-        raise NotInstalledError(f"{name} is not installed (`make services` installs it)")
+        target = "services" if name in REQUIRED else "bench-peers"
+        raise NotInstalledError(f"{name} is not installed (`make {target}` installs it)")
     return path
 
 
@@ -115,7 +130,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], probe: Probe, outpu
 def _ask(probe: Probe) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", probe.port, timeout=1.0)
     try:
-        connection.request("GET", probe.target)
+        connection.request(probe.method, probe.target, body=probe.content or None)
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -124,7 +139,7 @@ def _ask(probe: Probe) -> tuple[int, bytes]:
 
 def _read_last_lines(output: Path) -> str:
     lines = output.read_text(errors="replace").strip().splitlines()[-3:]
-    return " | ".join(lines) or "it printed nothing"
+    return " | ".join(line[-LONGEST_LINE:] for line in lines) or "it printed nothing"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,21 +7,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from benchmarks.loads.load import Answers
 
 REFERENCE = "nginx"
+BASELINE = "direct"
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of one peer gave. All times in seconds; `cpu` is None where no proxy stands between."""
+    """What one round of one peer gave.
 
-    requests: int
-    duration: float
-    p50: float
-    p99: float
-    errors: int
-    cpu: float | None
+    `cpu` in seconds and `memory` in bytes are of all its processes, None where no proxy stands between. `held` is the
+    memory per idle connection in bytes, None where none are held.
+    """
+
+    answers: Answers
+    cpu: float | None = None
+    memory: int | None = None
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,57 +53,104 @@ def summarize(values: Iterable[float]) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """The rounds of one peer in one scenario, at least one, and what they come to."""
+    """The rounds of one peer under one load, at least one, and what they come to."""
 
     rounds: tuple[Round, ...]
 
     @property
     def rate(self) -> Figure:
         """Answered requests per second."""
-        return summarize(one.requests / one.duration for one in self.rounds)
+        return summarize(one.answers.requests / one.answers.duration for one in self.rounds)
 
     @property
     def p50(self) -> Figure:
         """Median latency of each round, in seconds."""
-        return summarize(one.p50 for one in self.rounds)
+        return summarize(one.answers.p50 for one in self.rounds)
+
+    @property
+    def p90(self) -> Figure:
+        """90th percentile of the latency of each round, in seconds."""
+        return summarize(one.answers.p90 for one in self.rounds)
+
+    @property
+    def p95(self) -> Figure:
+        """95th percentile of the latency of each round, in seconds."""
+        return summarize(one.answers.p95 for one in self.rounds)
 
     @property
     def p99(self) -> Figure:
         """99th percentile of the latency of each round, in seconds."""
-        return summarize(one.p99 for one in self.rounds)
+        return summarize(one.answers.p99 for one in self.rounds)
+
+    @property
+    def p999(self) -> Figure:
+        """99.9th percentile of the latency of each round, in seconds."""
+        return summarize(one.answers.p999 for one in self.rounds)
 
     @property
     def cpu_per_request(self) -> Figure | None:
         """CPU seconds of all the peer's processes for one answered request."""
-        values = [one.cpu / one.requests for one in self.rounds if one.cpu is not None]
-        return summarize(values) if values else None
+        return _summarize_known(one.cpu / one.answers.requests for one in self.rounds if one.cpu is not None)
 
     @property
     def cores(self) -> Figure | None:
         """How much of a core the peer used: 1.0 is a core that never rested."""
-        values = [one.cpu / one.duration for one in self.rounds if one.cpu is not None]
-        return summarize(values) if values else None
+        return _summarize_known(one.cpu / one.answers.duration for one in self.rounds if one.cpu is not None)
+
+    @property
+    def memory(self) -> Figure | None:
+        """Bytes held by all the peer's processes at the end of a round."""
+        return _summarize_known(one.memory for one in self.rounds if one.memory is not None)
+
+    @property
+    def held(self) -> Figure | None:
+        """Bytes held for one idle connection."""
+        return _summarize_known(one.held for one in self.rounds if one.held is not None)
 
     @property
     def errors(self) -> int:
         """Failed connections, reads, writes, timeouts and answers of status 400 and more, over all rounds."""
-        return sum(one.errors for one in self.rounds)
+        return sum(one.answers.errors for one in self.rounds)
+
+    @property
+    def unserved(self) -> float:
+        """The share of all offered requests that could not even be sent in their round."""
+        unserved = sum(one.answers.unserved for one in self.rounds)
+        return unserved / (unserved + self.errors + sum(one.answers.requests for one in self.rounds))
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """What came of one scenario: the peers that were measured, and why the others are missing or failed."""
+    """What came of one scenario under one load: the peers that were measured, and why the others were not.
+
+    `rate` is what was offered per second, None at saturation; `body_bytes` the content of each answer.
+    """
 
     scenario: str
+    load: str
+    rate: int | None = None
+    body_bytes: int = 0
     peers: dict[str, PeerResult] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def compare_cpu(self, peer: str) -> float | None:
-        """Return the peer's median CPU per request divided by nginx's; None when one of the two is unknown."""
-        if peer not in self.peers or REFERENCE not in self.peers:
+    def compare_cpu(self, peer: str, reference: str = REFERENCE) -> float | None:
+        """Return the peer's median CPU per request divided by the reference's; None when one of the two is unknown."""
+        own, other = self._find_cpu(peer), self._find_cpu(reference)
+        return own / other if own is not None and other else None
+
+    def add_latency(self, peer: str, percentile: Callable[[PeerResult], Figure]) -> float | None:
+        """Return by how many seconds a median percentile exceeds the one without proxy; None when one is unknown."""
+        if peer == BASELINE or peer not in self.peers or BASELINE not in self.peers:
             return None
-        own, reference = self.peers[peer].cpu_per_request, self.peers[REFERENCE].cpu_per_request
-        if own is None or reference is None or reference.median == 0:
-            return None
-        return own.median / reference.median
+        return percentile(self.peers[peer]).median - percentile(self.peers[BASELINE]).median
+
+    def _find_cpu(self, peer: str) -> float | None:
+        figure = self.peers[peer].cpu_per_request if peer in self.peers else None
+        return None if figure is None else figure.median
+
+
+def _summarize_known(values: Iterable[float]) -> Figure | None:
+    known = list(values)
+    return summarize(known) if known else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import aiohttp_proxy, direct, nginx, orion, relay
+from benchmarks.peers import aiohttp_proxy, caddy, direct, envoy, haproxy, nginx, node, orion, relay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,15 @@ PEERS: Mapping[str, Peer] = {
     "direct": direct.prepare,
     "relay": relay.prepare,
     "nginx": nginx.prepare,
-    "orion": orion.prepare,
+    "haproxy": haproxy.prepare,
+    "orion": orion.prepare_compiled,
+    "orion-pure": orion.prepare_pure,
+    "envoy": envoy.prepare,
+    "caddy": caddy.prepare,
+    "node": node.prepare_http_proxy,
+    "express": node.prepare_express,
     "aiohttp": aiohttp_proxy.prepare,
 }
+
+QUICK = ("direct", "nginx", "orion", "orion-pure")
+"""Whom a quick run measures."""

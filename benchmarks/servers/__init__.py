@@ -1,1 +1,1 @@
-"""Programs that serve as peers, each run as a process of its own: `python FILE PORT UPSTREAM_PORT …`."""
+"""Programs that serve as peers, each run as a process of its own: `python FILE …`."""
