@@ -1,0 +1,574 @@
+"""One request in flight and its response: the relay between a client and an endpoint, with back-pressure both ways.
+
+`forward` decides what happens to a request; this module carries it out: it writes what was decided, counts, keeps the
+marks that timeouts are judged by, and ends every exchange exactly once with one record. A WebSocket is an exchange like
+any other whose two bodies are open-ended after the 101.
+
+`now` is monotonic seconds, read once by the callback of the connection on which something happened.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
+from orion_gateway.http1.fields import find_client
+from orion_gateway.http1.head import Framing, Identifiers, RequestHead, ResponseHead, render_request, render_response
+from orion_gateway.proxy.deadline import Phase, find_overdue
+from orion_gateway.proxy.reasons import STATUS_OF, UPSTREAM_FAULTS
+from orion_gateway.proxy.reply import date_line, proxy_status, render_error, render_local
+from orion_gateway.proxy.retry import may_repeat_on_fresh_connection
+from orion_gateway.proxy.tunnel import completes_handshake
+from orion_gateway.values import Endpoint, Outcome, Reason, UpstreamTimeouts, Verdict
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping, Sequence
+
+    from orion_gateway.proxy.downstream import Downstream
+    from orion_gateway.proxy.plane import LiveRoute
+    from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
+
+DRAINABLE = 256 * 1024
+"""Bytes of an unwanted request body that are read away to keep the connection; above it the connection is closed."""
+
+_JOINED = 16 * 1024
+_SMALL = 512
+"""Up to `_JOINED` bytes, or with pieces below `_SMALL`, copying them into one is cheaper than a vectored write."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status logged for a client that left before the answer began (nginx's code; never sent)."""
+
+_NO_TIMEOUTS = UpstreamTimeouts(connect=None, response=None, idle=None, total=None)
+_NO_PARAMS: Mapping[str, bytes] = {}
+
+
+class Exchange:
+    """The state of one request and its response. It ends once: `_finish` is the only way out."""
+
+    __slots__ = (
+        "_attempt_started",
+        "_has_begun",
+        "_held",
+        "_is_chunked_down",
+        "_is_chunked_up",
+        "_outgoing",
+        "_place_returned",
+        "_repeated",
+        "_response",
+        "_sent_at",
+        "_trailers",
+        "attempts",
+        "awaits_continue",
+        "bytes_out",
+        "downstream",
+        "endpoint",
+        "expects_upgrade",
+        "head",
+        "ids",
+        "is_tunnel",
+        "method",
+        "params",
+        "phase",
+        "pool",
+        "queue_timeout",
+        "request_bytes",
+        "request_done",
+        "request_limit",
+        "request_progress",
+        "route",
+        "since",
+        "started",
+        "status",
+        "target",
+        "tunnel_idle",
+        "unread_since",
+        "unread_total",
+        "upstream",
+        "upstream_duration",
+        "upstream_timeouts",
+    )
+
+    def __init__(self, downstream: Downstream, head: RequestHead, ids: Identifiers, now: float) -> None:
+        self.downstream = downstream
+        self.head = head
+        self.ids = ids
+        self.method = head.method
+        self.route: LiveRoute | None = None
+        self.params = _NO_PARAMS
+        """What the path of the route took, by name."""
+        self.pool: ServicePool | None = None
+        self.endpoint: Endpoint | None = None
+        self.upstream: UpstreamConnection | None = None
+        self.target = b""
+        """The request target as sent upstream, before an endpoint's base path."""
+        self.attempts = 0
+        self.started = self.since = self.request_progress = now
+        self.phase = Phase.QUEUED
+        self.request_done = head.framing is Framing.NONE
+        self.request_bytes = 0
+        self.request_limit: int | None = None
+        self.unread_since = 0.0
+        self.unread_total = 0.0
+        self.awaits_continue = head.expects_continue
+        self.upstream_timeouts = _NO_TIMEOUTS
+        self.queue_timeout: float | None = None
+        self.tunnel_idle: float | None = None
+        self.expects_upgrade = False
+        self.is_tunnel = False
+        self.status = 0
+        """The status sent to the client; 0 until then."""
+        self.bytes_out = 0
+        """Content sent to the client."""
+        self.upstream_duration = 0.0
+        self._is_chunked_up = head.framing is Framing.CHUNKED
+        self._is_chunked_down = False
+        self._held: list[Payload] = []  # content that waits for a connection
+        self._outgoing: list[Payload] = []  # what goes to the client with the next flush
+        self._has_begun = False  # something of the response has been written
+        self._trailers = b""
+        self._response: ResponseHead | None = None
+        self._attempt_started = 0.0
+        self._sent_at = 0.0
+        self._repeated = False
+        self._place_returned = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the gateway itself answered."""
+        return self._response is None
+
+    @property
+    def client(self) -> bytes:
+        """The address of the client, through the proxies that are trusted."""
+        peer = self.downstream.peer
+        chain = self.head.values(b"x-forwarded-for") if peer.is_trusted else None
+        if not chain:
+            return peer.text
+        return str(find_client(peer.address, b",".join(chain), peer.rules)).encode("ascii")
+
+    @property
+    def client_blocked_since(self) -> float:
+        """Since when the client has taken nothing although bytes wait for it; 0 while it takes them."""
+        return self.downstream.blocked_since
+
+    def start(self, pool: ServicePool, target: bytes, timeouts: UpstreamTimeouts) -> None:
+        """Ask the service for a connection, now or when a place is free."""
+        self.pool = pool
+        self.target = target
+        self.upstream_timeouts = timeouts
+        self.queue_timeout = pool.service.connections.queue_timeout
+        refusal = pool.acquire(self, self.started)
+        if refusal is not None:
+            self.fail(refusal, self.started)
+        elif self._held and not self.request_done:
+            self.block_request(self.started)
+
+    # -- what the client's side tells -------------------------------------------------------------------------------
+
+    @property
+    def wants_request(self) -> bool:
+        """Whether bytes of the request can be taken now; otherwise the client is not read from."""
+        return self.unread_since == 0.0
+
+    def take_request(self, pieces: Sequence[Payload], now: float) -> None:
+        """Relay content of the request, or hold it until a connection stands."""
+        self.request_bytes += sum(map(len, pieces))
+        self.request_progress = now
+        self.awaits_continue = False
+        if self.phase is Phase.ANSWERED:
+            return  # read away, so that the connection can be kept
+        if self.request_limit is not None and self.request_bytes > self.request_limit and not self.is_tunnel:
+            self.fail(Reason.REQUEST_TOO_LARGE, now)
+        elif self.upstream is not None:
+            self._send(self.upstream, encode_chunk(pieces) if self._is_chunked_up else pieces)
+        else:
+            self._held += pieces
+            if self.pool is not None:  # else `start` is still to come
+                self.block_request(now)
+
+    def end_request(self, now: float, trailers: bytes = b"") -> None:
+        """Take the end of the request's content."""
+        self.request_done = True
+        if self.phase is Phase.ANSWERED:
+            self.downstream.end_exchange(now, keep=True)
+            return
+        self._trailers = trailers
+        self.unblock_request(now)  # nothing more will be held, and only who reads sees a client leave
+        if self.upstream is not None:
+            if self.phase is Phase.WAITING:
+                self.since = now
+            if self._is_chunked_up:
+                self._send(self.upstream, [self._last_chunk()])
+
+    def abandon(self, now: float) -> None:
+        """Stop: the client is gone. A tunnel ends well this way; anything else is no verdict about the endpoint."""
+        if self.phase is Phase.ANSWERED:
+            return
+        if self.is_tunnel:
+            self._end_tunnel(now)
+        else:
+            self._stop_upstream(Verdict.ABANDONED, Reason.CLIENT_GONE, now)
+            self._finish(Verdict.ABANDONED, Reason.CLIENT_GONE, now)
+
+    def block_response(self) -> None:
+        """The client takes no more now: stop reading from the endpoint."""
+        if self.upstream is not None and not self.upstream.transport.is_closing():
+            self.upstream.transport.pause_reading()
+
+    def unblock_response(self, now: float) -> None:
+        """The client takes more again."""
+        self.since = now
+        if self.upstream is not None and not self.upstream.transport.is_closing():
+            self.upstream.transport.resume_reading()
+
+    # -- what the endpoint's side tells (upstream.Attempt) ----------------------------------------------------------
+
+    def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
+        """Note the endpoint of this attempt."""
+        self.endpoint = endpoint
+        self.attempts += 1
+        self.phase = Phase.CONNECTING
+        self.since = self._attempt_started = now
+
+    def take_connection(self, connection: UpstreamConnection, now: float) -> None:
+        """Write the head and what was held of the content."""
+        self.upstream = connection
+        self.phase = Phase.WAITING
+        self.since = self._sent_at = now
+        outgoing: list[Payload] = [self._render_head(connection.endpoint)]
+        if self._held:
+            outgoing += encode_chunk(self._held) if self._is_chunked_up else self._held
+            self._held = []
+        if self.request_done and self._is_chunked_up:
+            outgoing.append(self._last_chunk())
+        # Before the write, which may find at once that the endpoint takes no more.
+        self.unblock_request(now)
+        _write(connection.transport, outgoing)
+
+    def lose_upstream(self, reason: Reason, now: float) -> None:
+        """Repeat the attempt where that is safe, else answer or cut."""
+        connection, self.upstream = self.upstream, None
+        if may_repeat_on_fresh_connection(
+            self.method,
+            was_reused=connection is not None and connection.is_reused,
+            answered=reason is not Reason.CONNECTION_TERMINATED,
+            has_content=self._is_chunked_up or self.head.content_length > 0,
+            repeated=self._repeated,
+        ):
+            assert self.pool is not None
+            assert self.endpoint is not None
+            self._repeated = True
+            self.pool.reacquire(self, self.endpoint, now)
+            return
+        if self.is_tunnel:
+            self._end_tunnel(now)
+            return
+        if connection is not None:
+            self.upstream_duration = now - self._sent_at
+        self._give_place_back(self._judge(reason), reason, now, sent=connection is not None)
+        self._fail_downstream(reason, now)
+
+    def take_interim(self, head: ResponseHead, now: float) -> None:
+        """Pass a 1xx on (RFC 9110, section 15.2); HTTP/1.0 knows none."""
+        self.since = now
+        if self.awaits_continue and head.status == 100:
+            # From here on the client owes content; the time in which it rightly waited is not held against it.
+            self.awaits_continue = False
+            self.request_progress = now
+            self.unread_total = now - self.started
+        if self.head.minor == 1 and not self.downstream.is_closing:
+            self.downstream.transport.write(render_response(head, b"", b""))
+
+    def take_response_head(self, head: ResponseHead, now: float) -> None:
+        """Judge an upgrade, then send the head on with the framing that this client understands."""
+        if head.status == 101 and not self._begin_tunnel(head):
+            self._stop_upstream(Verdict.FAILED, Reason.HTTP_UPGRADE_FAILED, now)
+            self._fail_downstream(Reason.HTTP_UPGRADE_FAILED, now)
+            return
+        self.phase = Phase.RECEIVING
+        self.since = now
+        self._response = head
+        self.status = head.status
+        downstream = self.downstream
+        framing = own = b""
+        if not self.is_tunnel:
+            if head.framing is Framing.CHUNKED or head.framing is Framing.UNTIL_CLOSE:
+                if self.head.minor == 1:
+                    self._is_chunked_down = True
+                    framing = b"Transfer-Encoding: chunked\r\n"
+                else:
+                    downstream.keep_alive = False
+            if not self.request_done and not self._can_drain():
+                downstream.keep_alive = False
+            own = downstream.connection_field()
+        if downstream.plane.forwarded.request_id:
+            head.remove(b"x-request-id")
+            own += b"X-Request-Id: %b\r\n" % self.ids.request_id
+        if head.first(b"date") is None:  # RFC 9110, section 6.6.1
+            own += date_line(time.time())
+        self._outgoing.append(render_response(head, framing, own))
+        if self.is_tunnel:
+            self._open_tunnel()
+
+    def take_response(self, pieces: Sequence[Payload]) -> None:
+        """Collect content for the next `flush_response`; nothing is held longer than the callback in which it came."""
+        for piece in pieces:
+            self.bytes_out += len(piece)
+        self._outgoing += encode_chunk(pieces) if self._is_chunked_down else pieces
+
+    def flush_response(self, now: float) -> None:
+        """Write what has come, the head and its first content in one."""
+        self.since = now
+        self._flush()
+
+    def end_response(self, now: float) -> None:
+        """End the message downstream, give the connection back, and finish."""
+        if self.is_tunnel:
+            self._end_tunnel(now)
+            return
+        connection, response = self.upstream, self._response
+        assert connection is not None
+        assert response is not None
+        self.upstream = None
+        if self._is_chunked_down:
+            body = connection.body
+            trailers = body.trailers if self.head.trailers and isinstance(body, ChunkedBody) else b""
+            self._outgoing.append(encode_last_chunk(trailers))
+        self._flush()
+        self.upstream_duration = now - self._sent_at
+        if response.keep_alive_timeout is not None:
+            # One second less than it says: the request must arrive before the endpoint closes.
+            limit = response.keep_alive_timeout - 1
+            connection.idle_limit = limit if connection.idle_limit is None else min(limit, connection.idle_limit)
+        is_clean = self.request_done and response.is_keep_alive and response.framing is not Framing.UNTIL_CLOSE
+        connection.release(now, is_clean=is_clean)
+        verdict = Verdict.FAILED if self.status >= 500 else Verdict.SUCCEEDED
+        self._give_place_back(verdict, None, now)
+        self._end_answer(verdict, None, now)
+
+    def block_request(self, now: float) -> None:
+        """Read nothing more from the client until the endpoint takes it."""
+        if not self.unread_since and not self.request_done:
+            self.unread_since = now
+            self.downstream.adjust_reading()
+
+    def unblock_request(self, now: float) -> None:
+        """Read from the client again; the time in between is not held against it."""
+        if self.unread_since:
+            self.unread_total += now - self.unread_since
+            self.unread_since = 0.0
+            self.request_progress = now
+            self.downstream.adjust_reading()
+
+    # -- answers of the gateway's own -------------------------------------------------------------------------------
+
+    def reply(self, status: int, now: float, content: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Answer without an endpoint."""
+        self._write_reply(status, content, headers)
+        self._end_answer(Verdict.SUCCEEDED, None, now)
+
+    def fail(
+        self,
+        reason: Reason,
+        now: float,
+        *,
+        status: int | None = None,
+        message: str | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Give up on this exchange: stop what runs upstream, then answer with an error, or cut what has begun."""
+        if self.phase is Phase.ANSWERED:  # only the rest of the request was still awaited
+            self.downstream.end_exchange(now, keep=False)
+            return
+        if reason is Reason.REQUEST_TIMEOUT:  # what did not come in time is not waited for once more
+            self.downstream.keep_alive = False
+        self._stop_upstream(self._judge(reason), reason, now)
+        self._fail_downstream(reason, now, status=status, message=message, headers=headers)
+
+    def check(self, now: float) -> None:
+        """Judge the timeouts."""
+        if self.downstream.blocked_since:
+            self.downstream.note_progress(now)
+        reason = find_overdue(self, self.downstream.plane.client_timeouts, now)
+        if reason is None:
+            return
+        if self.is_tunnel:
+            self._end_tunnel(now, reason)
+        else:
+            self.fail(reason, now)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _judge(self, reason: Reason) -> Verdict:
+        """Return whose fault it is: a verdict about the service only where that is at fault."""
+        if reason in UPSTREAM_FAULTS:
+            return Verdict.FAILED
+        return Verdict.ABANDONED if self.attempts else Verdict.REFUSED
+
+    def _render_head(self, endpoint: Endpoint) -> bytes:
+        assert self.route is not None
+        head, rewrite = self.head, self.route.route.rewrite
+        if not head.host or (rewrite is not None and rewrite.host_upstream):
+            host = endpoint.authority.encode()
+        else:
+            host = head.host
+        target = endpoint.base_path.encode() + self.target if endpoint.base_path else self.target
+        return render_request(head, target, host, self.downstream.peer, self.ids)
+
+    def _last_chunk(self) -> bytes:
+        return encode_last_chunk(self._trailers if self.head.trailers else b"")
+
+    def _send(self, connection: UpstreamConnection, pieces: Sequence[Payload]) -> None:
+        # When it is closing, connection_lost is on its way and will tell.
+        if pieces and not connection.transport.is_closing():
+            _write(connection.transport, pieces)
+
+    def _flush(self) -> None:
+        outgoing = self._outgoing
+        if not outgoing:
+            return
+        self._outgoing = []
+        self._has_begun = True
+        if not self.downstream.is_closing:
+            _write(self.downstream.transport, outgoing)
+
+    def _begin_tunnel(self, head: ResponseHead) -> bool:
+        """Judge a 101; a good one makes both bodies open-ended."""
+        if not self.expects_upgrade or not completes_handshake(self.head, head):
+            return False
+        assert self.upstream is not None
+        head.add(b"Connection", b"Upgrade")
+        head.add(b"Upgrade", b"websocket")
+        self.is_tunnel = True
+        self.request_done = False
+        self.upstream.body = UntilCloseBody()
+        return True
+
+    def _open_tunnel(self) -> None:
+        """Pass on what the client sent behind its handshake without waiting for the answer."""
+        assert self.upstream is not None
+        early = self.downstream.open_tunnel()
+        if early:
+            self.request_bytes += len(early)
+            self._send(self.upstream, [early])
+
+    def _end_tunnel(self, now: float, reason: Reason | None = None) -> None:
+        """Let both sides have what was relayed for them, then close them."""
+        self._flush()
+        self.upstream_duration = now - self._sent_at
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            connection.close(now)
+        self._give_place_back(Verdict.SUCCEEDED, reason, now)
+        self._finish(Verdict.SUCCEEDED, reason, now)
+        self.downstream.end_exchange(now, keep=False)
+
+    def _stop_upstream(self, verdict: Verdict, reason: Reason, now: float) -> None:
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            self.upstream_duration = now - self._sent_at
+            connection.abort()
+        elif self.pool is not None:
+            self.pool.leave(self)
+        self._give_place_back(verdict, reason, now, sent=connection is not None)
+
+    def _give_place_back(self, verdict: Verdict, reason: Reason | None, now: float, *, sent: bool = True) -> None:
+        """Tell the pool how the attempt ended; at most once per attempt."""
+        endpoint = self.endpoint
+        if self.pool is not None and endpoint is not None and not self._place_returned:
+            self._place_returned = True
+            status = 0 if self._response is None else self._response.status
+            self.pool.finish(endpoint, Outcome(verdict, reason, status, now - self._attempt_started, sent), now)
+
+    def _fail_downstream(
+        self,
+        reason: Reason,
+        now: float,
+        *,
+        status: int | None = None,
+        message: str | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Answer with an error, or, when an answer has begun, make sure that it does not look complete."""
+        verdict = self._judge(reason)
+        if self._has_begun:
+            response = self._response
+            is_framed = self._is_chunked_down or (response is not None and response.framing is Framing.LENGTH)
+            self._flush()
+            self._finish(verdict, reason, now)
+            # A client that takes nothing would not learn of an orderly end either.
+            self.downstream.cut(now, is_framed=is_framed and reason is not Reason.CLIENT_WRITE_TIMEOUT)
+            return
+        self._outgoing.clear()
+        self._response = None
+        self._is_chunked_down = False
+        self.bytes_out = 0
+        plane = self.downstream.plane
+        status = status or STATUS_OF[reason]
+        shown = self.endpoint if plane.settings.is_development else None
+        kind, content = render_error(
+            status,
+            reason,
+            path=self.head.path,
+            request_id=self.ids.request_id,
+            accept=self.head.first(b"accept"),
+            now=time.time(),
+            message=message,
+            endpoint="" if shown is None else shown.url,
+        )
+        own = [(b"Content-Type", kind), (b"Proxy-Status", proxy_status(plane.pseudonym, reason)), *headers]
+        if status == 503:
+            own.append((b"Retry-After", b"1"))
+        self._write_reply(status, content, own)
+        self._end_answer(verdict, reason, now)
+
+    def _write_reply(self, status: int, content: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        downstream = self.downstream
+        if not self._can_drain():
+            downstream.keep_alive = False
+        own = downstream.connection_field()
+        if downstream.plane.forwarded.request_id:
+            own += b"X-Request-Id: %b\r\n" % self.ids.request_id
+        self.status = status
+        own += date_line(time.time())
+        head, content = render_local(status, headers, content, own=own, is_head=self.method == b"HEAD")
+        self.bytes_out = len(content)
+        if not downstream.is_closing:
+            downstream.transport.write(head + content)
+
+    def _can_drain(self) -> bool:
+        """Whether the rest of the request can be read away, so that the connection may be kept."""
+        if self.request_done:
+            return True
+        head = self.head
+        return head.framing is Framing.LENGTH and head.content_length <= DRAINABLE and not head.expects_continue
+
+    def _end_answer(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
+        """The answer is complete; leave, or first read the rest of the request away."""
+        self._finish(verdict, reason, now)
+        if self.request_done or not self._can_drain() or not self.downstream.keep_alive:
+            self.downstream.end_exchange(now, keep=self.request_done)
+        else:
+            self._held.clear()
+            self.unblock_request(now)
+
+    def _finish(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
+        """Record the exchange."""
+        self.phase = Phase.ANSWERED
+        if verdict is Verdict.ABANDONED and not self.status:
+            self.status = CLIENT_CLOSED_REQUEST
+        self.downstream.plane.record(self, verdict, reason, now)
+
+
+def _write(transport: asyncio.WriteTransport, pieces: Sequence[Payload]) -> None:
+    """Write in one call: uvloop writes at once, so that every call is a system call and a packet of its own."""
+    if len(pieces) == 1:
+        transport.write(pieces[0])
+        return
+    size = sum(map(len, pieces))
+    if size <= _JOINED or size < _SMALL * len(pieces):
+        transport.write(b"".join(pieces))
+    else:
+        transport.writelines(pieces)

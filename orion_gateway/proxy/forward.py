@@ -1,0 +1,132 @@
+"""The life of a request, from its judged head to the attempt at an endpoint; `exchange` carries out what is decided.
+
+path judged              400
+loop looked for          508
+route matched            none → 404, method known elsewhere → 405, OPTIONS of it → 204
+body limit               413
+the gateway's own answer respond, redirect
+WebSocket judged         not enabled → 403, bad handshake → 400, 426, 403
+endpoint asked for       none → 503, queue full → 503
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orion_gateway.http1.head import Identifiers, RequestHead, choose_identifiers
+from orion_gateway.proxy.template import fill
+from orion_gateway.proxy.tunnel import VERSION, judge_handshake
+from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
+from orion_gateway.routing.path import PathRefused, judge_path
+from orion_gateway.values import Reason, Redirect, Respond
+
+if TYPE_CHECKING:
+    from orion_gateway.proxy.exchange import Exchange
+    from orion_gateway.proxy.plane import DataPlane, LiveRoute
+
+_ALL_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+def begin(exchange: Exchange, plane: DataPlane, listener: str) -> None:
+    """Decide what becomes of a request and start it. Whoever answers it ends the walk."""
+    now = exchange.started
+    live = _find_route(exchange, plane, listener, now)
+    if live is None or _ends_here(exchange, live, now):
+        return
+    head, route = exchange.head, live.route
+    limit = exchange.request_limit = route.body_limit
+    if limit is not None and max(head.content_length, exchange.request_bytes) > limit:
+        exchange.fail(Reason.REQUEST_TOO_LARGE, now)
+        return
+    match route.action:
+        case Respond(status, headers, content):
+            fields = [(name.encode(), fill(value.encode("latin-1"), head)) for name, value in headers]
+            exchange.reply(status, now, fill(content, head), fields)
+            return
+        case Redirect(location, status):
+            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
+            return
+    if head.upgrade and head.is_websocket() and not _accepts_websocket(exchange, live, now):
+        return
+    assert live.pool is not None
+    try:
+        target = head.target if live.rewriter is None else live.rewriter(head.path, head.query, exchange.params)
+    except PathRefused as refused:
+        exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
+        return
+    exchange.start(live.pool, target, route.timeouts)
+
+
+def identify(head: RequestHead, plane: DataPlane, *, is_trusted: bool) -> Identifiers:
+    """Keep or make the ids of a request."""
+    return choose_identifiers(head, plane.forwarded, plane.random_bits(192), is_trusted=is_trusted)
+
+
+def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:
+    """Match the request; return None when it was answered because nothing takes it."""
+    head = exchange.head
+    if head.target == b"*":
+        exchange.reply(204, now, headers=[(b"Allow", _ALL_METHODS)])
+        return None
+    if head.via and _has_passed(head.via, plane.pseudonym):
+        exchange.fail(Reason.PROXY_LOOP_DETECTED, now)
+        return None
+    try:
+        path = judge_path(head.path)
+    except PathRefused as refused:
+        exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
+        return None
+    match plane.table.find(head.method, head.host, path, head, listener):
+        case Matched(index=index, params=params):
+            live = exchange.route = plane.live[index]
+            exchange.params = params
+            return live
+        case NotFound():
+            exchange.fail(Reason.DESTINATION_NOT_FOUND, now)
+        case MethodNotAllowed(allow):
+            message = f"This path takes {allow.decode('ascii')}."
+            exchange.fail(Reason.METHOD_NOT_ALLOWED, now, message=message, headers=[(b"Allow", allow)])
+        case Options(allow):
+            exchange.reply(204, now, headers=[(b"Allow", allow)])
+        case PathNotAllowed(message):
+            exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=message)
+    return None
+
+
+def _has_passed(via: bytes, pseudonym: bytes) -> bool:
+    """Say whether this gateway is among the recipients in a lower-case Via (RFC 9110, section 7.6.3)."""
+    own = pseudonym.lower()
+    return any(entry.split()[1:2] == [own] for entry in via.split(b","))
+
+
+def _ends_here(exchange: Exchange, live: LiveRoute, now: float) -> bool:
+    """Answer a request that may travel no further (RFC 9110, section 7.6.2). TRACE would echo credentials: refused."""
+    head = exchange.head
+    if head.max_forwards != 0 or head.method not in (b"OPTIONS", b"TRACE"):
+        return False
+    if head.method == b"OPTIONS":
+        allow = ", ".join(live.route.match.methods).encode() or _ALL_METHODS
+        exchange.reply(204, now, headers=[(b"Allow", allow)])
+    else:
+        exchange.fail(Reason.METHOD_NOT_ALLOWED, now, headers=[(b"Allow", _ALL_METHODS)])
+    return True
+
+
+def _accepts_websocket(exchange: Exchange, live: LiveRoute, now: float) -> bool:
+    """Judge a handshake; answer it here when the route or the handshake does not allow it."""
+    head, settings = exchange.head, live.route.websocket
+    if settings is None:
+        exchange.fail(Reason.WEBSOCKET_NOT_ENABLED, now)
+        return False
+    objection = judge_handshake(head, settings.origins)
+    if objection is None:
+        exchange.expects_upgrade = True
+        exchange.tunnel_idle = settings.idle
+        head.add(b"Connection", b"Upgrade")
+        head.add(b"Upgrade", b"websocket")
+        return True
+    status, message = objection
+    reason = Reason.HTTP_REQUEST_DENIED if status == 403 else Reason.HTTP_REQUEST_ERROR
+    headers = [(b"Sec-WebSocket-Version", VERSION), (b"Upgrade", b"websocket")] if status == 426 else []
+    exchange.fail(reason, now, status=status, message=message, headers=headers)
+    return False

@@ -1,0 +1,413 @@
+"""Connections to endpoints: opened, used by one attempt at a time, kept for the next one, and dropped when in doubt.
+
+A service has one pool per worker. It lets its policy choose an endpoint, hands out a kept or a new connection, and lets
+exchanges wait in one bounded queue while every endpoint is at its cap. What an attempt means is `exchange`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, cast
+
+from orion_gateway.http1.body import Body, BodyRefused, Payload
+from orion_gateway.http1.head import HeadLimits, Refusal, ResponseHead, parse_response
+from orion_gateway.proxy.reasons import reason_of_connect_error
+from orion_gateway.values import Endpoint, Outcome, Reason, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from orion_gateway.balancer.policy import Policy
+    from orion_gateway.telemetry.metrics import ServiceMetrics
+
+_MAX_INTERIM = 16
+"""1xx heads accepted before the final one: more is an endless answer, not information."""
+
+
+_MAX_REST = 256 * 1024
+"""Bytes still read from a connection that failed while writing."""
+
+CLOSING = 2.0
+"""Seconds in which an endpoint may take the last bytes of a connection that ends."""
+
+
+_TOO_LARGE = Reason.HTTP_RESPONSE_HEADER_SECTION_SIZE
+
+
+class Attempt(Protocol):
+    """What a connection tells whoever uses it. After `end_response` or `lose_upstream` it says nothing more.
+
+    `now` is monotonic seconds.
+    """
+
+    method: bytes
+
+    def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
+        """An endpoint was chosen and a place on it taken."""
+
+    def take_connection(self, connection: UpstreamConnection, now: float) -> None:
+        """The connection stands; the request may be written."""
+
+    def lose_upstream(self, reason: Reason, now: float) -> None:
+        """There will be no (further) answer from this endpoint."""
+
+    def take_interim(self, head: ResponseHead, now: float) -> None:
+        """A 1xx head other than 101 has come."""
+
+    def take_response_head(self, head: ResponseHead, now: float) -> None:
+        """The final head (or 101) has come."""
+
+    def take_response(self, pieces: Sequence[Payload]) -> None:
+        """Content has come."""
+
+    def flush_response(self, now: float) -> None:
+        """Nothing more has come for now: what was taken may go out."""
+
+    def end_response(self, now: float) -> None:
+        """The message is complete."""
+
+    def block_request(self, now: float) -> None:
+        """The endpoint does not take more of the request now."""
+
+    def unblock_request(self, now: float) -> None:
+        """It takes more again."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to an endpoint, used by at most one attempt at a time."""
+
+    __slots__ = (
+        "_interim",
+        "_limits",
+        "_seen",
+        "_unparsed",
+        "attempt",
+        "body",
+        "endpoint",
+        "has_extra",
+        "idle_limit",
+        "idle_since",
+        "is_at_end",
+        "is_reused",
+        "pool",
+        "transport",
+    )
+
+    def __init__(self, pool: ServicePool, endpoint: Endpoint, limits: HeadLimits) -> None:
+        self.pool = pool
+        self.endpoint = endpoint
+        self.transport = cast("asyncio.Transport", None)  # set by connection_made, before anybody sees it
+        self.attempt: Attempt | None = None
+        self.body: Body | None = None
+        """How the response in progress is read; None until its final head has come."""
+        self.is_reused = False
+        self.has_extra = False
+        """Bytes came behind the end of a response: nobody can say whose they are."""
+        self.is_at_end = False
+        self.idle_since = 0.0
+        self.idle_limit = pool.service.connections.idle
+        self._limits = limits
+        self._unparsed = b""
+        self._seen = 0
+        self._interim = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a head, then content; bytes that nobody asked for end the connection."""
+        if self.attempt is None:
+            self.transport.abort()
+        elif self.body is None:
+            self._read_head(self.attempt, data, time.monotonic())
+        else:
+            self._read_body(self.attempt, self.body, data, time.monotonic())
+
+    def eof_received(self) -> bool:
+        """Remember that the end was a clean one: it may be the end of a body."""
+        self.is_at_end = True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the attempt how it ended."""
+        self.pool.forget(self)
+        if exc is not None:
+            self._read_rest()
+        attempt, self.attempt = self.attempt, None
+        if attempt is None:
+            return
+        now = time.monotonic()
+        if self.body is None:
+            is_answered = self._unparsed or self._interim
+            reason = Reason.HTTP_RESPONSE_INCOMPLETE if is_answered else Reason.CONNECTION_TERMINATED
+            attempt.lose_upstream(reason, now)
+        elif self.is_at_end and exc is None and self.body.end():
+            attempt.end_response(now)
+        else:
+            attempt.lose_upstream(Reason.HTTP_RESPONSE_INCOMPLETE, now)
+
+    def pause_writing(self) -> None:
+        """Pass the endpoint's slowness on."""
+        if self.attempt is not None:
+            self.attempt.block_request(time.monotonic())
+
+    def resume_writing(self) -> None:
+        """Let the request flow again."""
+        if self.attempt is not None:
+            self.attempt.unblock_request(time.monotonic())
+
+    def begin(self, attempt: Attempt, now: float) -> None:
+        """Serve this attempt."""
+        self.attempt = attempt
+        self.body = None
+        self._interim = 0
+        attempt.take_connection(self, now)
+
+    def release(self, now: float, *, is_clean: bool) -> None:
+        """Give the connection back: kept for another attempt when clean, else closed.
+
+        One whose request has not gone out whole is never clean: the next request would stand behind the rest.
+        """
+        self.attempt = None
+        is_clean = is_clean and not self.has_extra and not self.transport.get_write_buffer_size()
+        self.pool.take_back(self, now, is_clean=is_clean)
+
+    def abort(self) -> None:
+        """Close at once; the attempt hears nothing more."""
+        self.attempt = None
+        self.transport.abort()
+
+    def close(self, now: float) -> None:
+        """Close after what was written has gone; the attempt hears nothing more."""
+        self.attempt = None
+        self.idle_since = now
+        self.transport.close()
+
+    def _read_head(self, attempt: Attempt, data: bytes, now: float) -> None:
+        data = self._unparsed + data if self._unparsed else data
+        while True:
+            head, used = parse_response(data, self._limits, attempt.method, self._seen)
+            if head is None:
+                self._unparsed, self._seen = data, len(data)
+                return
+            if isinstance(head, Refusal):
+                self._give_up(_TOO_LARGE if head.is_too_large else Reason.HTTP_PROTOCOL_ERROR, now)
+                return
+            self._unparsed, self._seen = b"", 0
+            data = data[used:]
+            if head.status >= 200 or head.status == 101:
+                break
+            self._interim += 1
+            if self._interim > _MAX_INTERIM:
+                self._give_up(Reason.HTTP_PROTOCOL_ERROR, now)
+                return
+            attempt.take_interim(head, now)
+            if not data:
+                return
+        self.body = head.body(self._limits.section)
+        attempt.take_response_head(head, now)
+        if self.attempt is not attempt:
+            return
+        body = self.body  # taking a 101 replaced it by an open-ended one
+        if data or body.done:
+            self._read_body(attempt, body, data, now)
+        else:
+            attempt.flush_response(now)
+
+    def _read_body(self, attempt: Attempt, body: Body, data: bytes, now: float) -> None:
+        try:
+            pieces, rest = body.feed(data)
+        except BodyRefused:
+            self._give_up(Reason.HTTP_PROTOCOL_ERROR, now)
+            return
+        if pieces:
+            attempt.take_response(pieces)
+        if body.done:
+            self.has_extra = bool(rest)
+            attempt.end_response(now)
+        else:
+            attempt.flush_response(now)
+
+    def _read_rest(self) -> None:
+        """Read what the endpoint had said before it closed.
+
+        An endpoint may answer early and close with the rest of the request unread, which resets the connection. A write
+        that runs into the reset is told first, while the answer still waits to be read.
+        """
+        size = 0
+        while self.attempt is not None and size < _MAX_REST:
+            try:
+                data = os.read(self.transport.get_extra_info("socket").fileno(), _MAX_REST)
+            except OSError:
+                return
+            if not data:
+                return
+            size += len(data)
+            self.data_received(data)
+
+    def _give_up(self, reason: Reason, now: float) -> None:
+        attempt, self.attempt = self.attempt, None
+        self.transport.abort()
+        if attempt is not None:
+            attempt.lose_upstream(reason, now)
+
+
+class ServicePool:
+    """The endpoints of one service as one worker sees them, their kept connections, and the queue in front of them."""
+
+    def __init__(
+        self, service: Service, policy: Policy, limits: HeadLimits, metrics: ServiceMetrics, rng: Random
+    ) -> None:
+        self.service = service
+        self._metrics = metrics
+        self._policy = policy
+        self._limits = limits
+        self._rng = rng
+        self._idle: dict[Endpoint, list[UpstreamConnection]] = {endpoint: [] for endpoint in service.endpoints}
+        self._open: set[UpstreamConnection] = set()
+        self._opening: dict[Attempt, asyncio.Task[None]] = {}
+        self._queue: deque[Attempt] = deque()
+        self._queue_capacity = service.connections.queue * len(service.endpoints)
+        self._policy.update(service.endpoints)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Connections by state: idle, busy, opening; and how many exchanges wait."""
+        idle = sum(map(len, self._idle.values()))
+        return {"idle": idle, "busy": len(self._open) - idle, "opening": len(self._opening), "queued": len(self._queue)}
+
+    def acquire(self, attempt: Attempt, now: float) -> Reason | None:
+        """Find a connection for the attempt, now or later; return why there will be none.
+
+        The attempt hears nothing while it waits in the queue, then `begin_connecting`, then `take_connection` or
+        `lose_upstream`.
+        """
+        endpoint = self._policy.pick(0, now, self._rng)
+        if endpoint is None:
+            return Reason.DESTINATION_UNAVAILABLE
+        if endpoint.is_full:
+            if len(self._queue) >= self._queue_capacity:
+                return Reason.QUEUE_FULL
+            self._queue.append(attempt)
+            return None
+        self._connect(attempt, endpoint, now)
+        return None
+
+    def reacquire(self, attempt: Attempt, endpoint: Endpoint, now: float) -> None:
+        """Open a fresh connection to the same endpoint, on which the attempt still holds its place."""
+        self._metrics.record_retry(Reason.CONNECTION_TERMINATED.value)
+        attempt.begin_connecting(endpoint, now)
+        self._open_for(attempt, endpoint)
+
+    def leave(self, attempt: Attempt) -> None:
+        """Forget an attempt that is queued or connecting and is not wanted any more."""
+        opening = self._opening.pop(attempt, None)
+        if opening is not None:
+            opening.cancel()
+        elif attempt in self._queue:
+            self._queue.remove(attempt)
+
+    def finish(self, endpoint: Endpoint, outcome: Outcome, now: float) -> None:
+        """Take the outcome of an attempt and its place back; the longest waiting exchange gets the place."""
+        endpoint.in_flight -= 1
+        self._metrics.record(outcome)
+        self._policy.observe(endpoint, outcome)
+        if not self._queue:
+            return
+        free = self._policy.pick(0, now, self._rng)
+        if free is not None and not free.is_full:
+            self._connect(self._queue.popleft(), free, now)
+
+    def take_back(self, connection: UpstreamConnection, now: float, *, is_clean: bool) -> None:
+        """Keep a connection for the next attempt, or close it."""
+        idle = self._idle.get(connection.endpoint)
+        limit = connection.idle_limit
+        if not is_clean or connection.transport.is_closing() or idle is None or (limit is not None and limit <= 0):
+            connection.transport.abort()
+        elif len(idle) >= self.service.connections.max_idle:
+            connection.transport.close()
+        else:
+            connection.is_reused = True
+            connection.idle_since = now
+            idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Drop a connection that is gone."""
+        self._open.discard(connection)
+        idle = self._idle.get(connection.endpoint)
+        if idle is not None and connection in idle:
+            idle.remove(connection)
+
+    def sweep(self, now: float) -> None:
+        """Close connections that have been idle too long, and cut short the closing of those that nobody reads."""
+        for idle in self._idle.values():
+            expired = [connection for connection in idle if not _is_fresh(connection, now)]
+            for connection in expired:
+                idle.remove(connection)
+                connection.transport.close()
+        for connection in [c for c in self._open if c.transport.is_closing() and now - c.idle_since > CLOSING]:
+            connection.transport.abort()
+
+    def close(self) -> None:
+        """Close every connection; attempts in flight, connecting or queued hear that there will be no answer."""
+        waiting = [*self._queue, *self._opening]
+        self._queue.clear()
+        for task in self._opening.values():
+            task.cancel()
+        self._opening.clear()
+        for connection in list(self._open):
+            connection.transport.abort()
+        for attempt in waiting:
+            attempt.lose_upstream(Reason.DESTINATION_UNAVAILABLE, time.monotonic())
+
+    def _connect(self, attempt: Attempt, endpoint: Endpoint, now: float) -> None:
+        """Take a place on the endpoint and the connection that was used last, or open one."""
+        endpoint.in_flight += 1
+        attempt.begin_connecting(endpoint, now)
+        idle = self._idle[endpoint]
+        while idle:
+            connection = idle.pop()
+            if connection.transport.is_closing():
+                continue
+            if _is_fresh(connection, now):
+                connection.begin(attempt, now)
+                return
+            connection.transport.close()
+        self._open_for(attempt, endpoint)
+
+    def _open_for(self, attempt: Attempt, endpoint: Endpoint) -> None:
+        self._opening[attempt] = asyncio.get_running_loop().create_task(self._open_connection(attempt, endpoint))
+
+    async def _open_connection(self, attempt: Attempt, endpoint: Endpoint) -> None:
+        loop = asyncio.get_running_loop()
+
+        def factory() -> UpstreamConnection:
+            return UpstreamConnection(self, endpoint, self._limits)
+
+        try:
+            if endpoint.path:
+                _, connection = await loop.create_unix_connection(factory, endpoint.path)
+            else:
+                # A name is resolved each time, off the loop; its addresses are tried in turn.
+                _, connection = await loop.create_connection(factory, endpoint.host, endpoint.port)
+        except (OSError, UnicodeError) as error:
+            del self._opening[attempt]
+            attempt.lose_upstream(reason_of_connect_error(error), time.monotonic())
+            return
+        # An attempt that leaves cancels this task, in which case the connection is closed where it was being opened.
+        del self._opening[attempt]
+        if connection.transport.is_closing():  # closed by the other side as soon as it stood
+            attempt.lose_upstream(Reason.CONNECTION_TERMINATED, time.monotonic())
+        else:
+            self._open.add(connection)
+            connection.begin(attempt, time.monotonic())
+
+
+def _is_fresh(connection: UpstreamConnection, now: float) -> bool:
+    """Say whether an idle connection may still be used: past its limit the endpoint may be about to close it."""
+    return connection.idle_limit is None or now - connection.idle_since <= connection.idle_limit
