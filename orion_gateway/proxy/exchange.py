@@ -304,9 +304,10 @@ class Exchange:
                 downstream.keep_alive = False
             own = downstream.connection_field()
         if downstream.plane.forwarded.request_id:
-            head.remove(b"x-request-id")
+            if b"\nx-request-id:" in head.folded:
+                head.remove(b"x-request-id")
             own += b"X-Request-Id: %b\r\n" % self.ids.request_id
-        if head.first(b"date") is None:  # RFC 9110, section 6.6.1
+        if b"\ndate:" not in head.folded:  # RFC 9110, section 6.6.1
             own += date_line(time.time())
         self._outgoing.append(render_response(head, framing, own))
         if self.is_tunnel:
