@@ -1,0 +1,54 @@
+"""What the admin API may ask of and tell to the supervisor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orion_gateway.telemetry.totals import Totals
+    from orion_gateway.values import Service
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """How one worker stands. `pid` 0: it is being started."""
+
+    number: int
+    pid: int
+    generation: int
+    is_ready: bool
+
+
+class GatewayState(Protocol):
+    """The gateway as the admin API sees it."""
+
+    totals: Totals
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the gateway is stopping."""
+
+    @property
+    def generation(self) -> int:
+        """The generation of the table in force."""
+
+    @property
+    def worker_states(self) -> Sequence[WorkerState]:
+        """Every worker."""
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """The services of the table in force, without the gateway's own."""
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, str]]:
+        """Name and address of every listener."""
+
+    async def collect(self) -> None:
+        """Bring the totals up to date."""
+
+    def begin_drain(self) -> None:
+        """Stop as one SIGTERM does; said again, nothing changes."""

@@ -1,0 +1,137 @@
+"""Count in the worker what has happened since it last told the supervisor.
+
+A worker keeps plain numbers, found once per route and service and not per request, and ships them as a `Delta`; the
+supervisor adds them up (`totals`). Label values come from the configuration or from closed lists, never from a request.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orion_gateway.values import Outcome
+
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of the histogram buckets in seconds."""
+
+_METHODS = frozenset([b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"])
+Labels = tuple[str, ...]
+Key = tuple[str, Labels]
+
+
+class Histogram:
+    """Counts per bucket (not cumulative, the last one is everything above), and their sum in seconds."""
+
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration."""
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+    def merge(self, other: Histogram) -> None:
+        """Add another histogram to this one."""
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+        self.total += other.total
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (self.buckets, self.total)
+
+
+def _restore(buckets: list[int], total: float) -> Histogram:
+    histogram = Histogram()
+    histogram.buckets, histogram.total = buckets, total
+    return histogram
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one worker counted since its last delta, and what has changed of how it stands (`gauges`)."""
+
+    counters: dict[Key, float] = field(default_factory=dict)
+    histograms: dict[Key, Histogram] = field(default_factory=dict)
+    gauges: dict[Key, float] = field(default_factory=dict)
+
+
+class RouteMetrics:
+    """The counters of one route in one worker."""
+
+    __slots__ = ("bytes_in", "bytes_out", "duration", "overhead", "requests")
+
+    def __init__(self) -> None:
+        self.requests: dict[tuple[bytes, int, bool], int] = {}
+        self.duration = Histogram()
+        self.overhead = Histogram()
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    def record(
+        self,
+        method: bytes,
+        status: int,
+        duration: float,
+        overhead: float,
+        bytes_in: int,
+        bytes_out: int,
+        *,
+        is_local: bool,
+    ) -> None:
+        """Count one finished exchange."""
+        key = (method, status, is_local) if method in _METHODS else (b"_OTHER", status, is_local)
+        requests = self.requests
+        requests[key] = requests.get(key, 0) + 1
+        self.duration.observe(duration)
+        self.overhead.observe(overhead)
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+
+    def take(self, route: str, delta: Delta) -> None:
+        """Move what was counted into a delta."""
+        if not self.requests:
+            return
+        for (method, status, is_local), count in self.requests.items():
+            labels = (route, method.decode("ascii"), str(status), "gateway" if is_local else "upstream")
+            delta.counters["orion_http_requests_total", labels] = count
+        delta.counters["orion_http_request_bytes_total", (route,)] = self.bytes_in
+        delta.counters["orion_http_response_bytes_total", (route,)] = self.bytes_out
+        delta.histograms["orion_http_request_duration_seconds", (route,)] = self.duration
+        delta.histograms["orion_gateway_overhead_seconds", (route,)] = self.overhead
+        self.__init__()  # type: ignore[misc]  # everything back to zero
+
+
+class ServiceMetrics:
+    """The counters of one service in one worker."""
+
+    __slots__ = ("attempts", "duration", "retries")
+
+    def __init__(self) -> None:
+        self.attempts: dict[tuple[str, str], int] = {}
+        self.retries: dict[str, int] = {}
+        self.duration = Histogram()
+
+    def record(self, outcome: Outcome) -> None:
+        """Count one attempt."""
+        key = (outcome.verdict.value, outcome.reason.value if outcome.reason else "")
+        self.attempts[key] = self.attempts.get(key, 0) + 1
+        self.duration.observe(outcome.duration)
+
+    def record_retry(self, reason: str) -> None:
+        """Count one repeated attempt."""
+        self.retries[reason] = self.retries.get(reason, 0) + 1
+
+    def take(self, service: str, delta: Delta) -> None:
+        """Move what was counted into a delta."""
+        if not self.attempts and not self.retries:
+            return
+        for (outcome, reason), count in self.attempts.items():
+            delta.counters["orion_upstream_attempts_total", (service, outcome, reason)] = count
+        for reason, count in self.retries.items():
+            delta.counters["orion_upstream_retries_total", (service, reason)] = count
+        delta.histograms["orion_upstream_attempt_duration_seconds", (service,)] = self.duration
+        self.__init__()  # type: ignore[misc]  # everything back to zero

@@ -1,0 +1,233 @@
+"""`orion explain`: which route takes a request, why the others lost, and what follows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orion_gateway.cli.explain import command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = """\
+version: 1
+gateway:
+  limits: {body: 1MiB}
+listeners:
+  - {name: http, bind: "127.0.0.1:8080"}
+  - {name: internal, bind: "127.0.0.1:8081"}
+services:
+  users:
+    endpoints:
+      - url: "http://127.0.0.1:3002/base"
+        weight: 2
+      - url: "http://127.0.0.1:3012"
+    load_balancer: least_connections
+    timeouts: {connect: 500ms, idle: off}
+defaults:
+  timeouts: {total: 1m}
+routes:
+  - name: users
+    match: {path: "/api/users/**", methods: [GET, POST]}
+    service: users
+    rewrite: {strip_prefix: /api, host: upstream, query: {set: {via: orion}}}
+    timeouts: {response: 2s}
+    websocket: {enabled: true, origins: ["https://app.example.org"]}
+  - name: beta
+    match: {path: "/api/users/me", headers: {X-Beta: "1"}, listeners: [internal]}
+    respond: {status: 404, body: "no", headers: {X-A: b}}
+    limits: {body: 100}
+  - name: old
+    match: {hosts: [old.example.org], path_regex: "/(a|b)"}
+    redirect: {location: "https://example.org/"}
+  - name: health
+    match: {path: /health}
+    admin: health
+    limits: {body: off}
+  - name: risky
+    match: {path: "/risky/**"}
+    service: users
+    rewrite: {regex: {pattern: "x", to: ".."}}
+    limits: {body: 2KiB}
+  - name: plain
+    match: {path: /plain}
+    service: users
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "routes.yaml"
+    path.write_text(TABLE)
+    return path
+
+
+def run(table: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(command, ["-c", str(table), *arguments])
+
+
+def run_json(table: Path, *arguments: str) -> dict[str, Any]:
+    document = json.loads(run(table, "--json", *arguments).stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_what_follows_is_told_with_the_place_of_every_setting(table: Path) -> None:
+    """One would search the table for where a timeout comes from."""
+    result = run(table, "GET", "/api/users/7?x=1")
+    assert result.exit_code == 0
+    at = f"{table}:"
+    assert [line.replace(at, "@").split() for line in result.stdout.splitlines()] == [
+        ["GET", "/api/users/7?x=1,", "host", "none,", "listener", "http"],
+        ["taken", "by", "route", "users", "(@18)"],
+        ["answered", "by", "service", "users"],
+        ["service", "users", "@20"],
+        ["endpoint", "http://127.0.0.1:3002/base", "weight", "2", "@10"],
+        ["endpoint", "http://127.0.0.1:3012", "weight", "1", "@12"],
+        ["load_balancer", "least_connections", "@13"],
+        ["target", "/users/7?x=1&via=orion", "@21"],
+        ["host", "the", "endpoint's", "@21"],
+        ["timeouts.connect", "500ms", "@14"],
+        ["timeouts.response", "2s", "@22"],
+        ["timeouts.idle", "off", "@14"],
+        ["timeouts.total", "60s", "@16"],
+        ["limits.body", "1MiB", "@3"],
+        ["websocket", "tunnel,", "idle", "600s,", "origins", "https://app.example.org", "@23"],
+        ["near", "candidates:"],
+        ["beta", "(@24):", "path:", "segment", "3", "is", "'7',", "not", "'me'"],
+    ]
+
+
+def test_what_nobody_wrote_is_a_default(table: Path) -> None:
+    """A default would look like a setting that one could find in the table."""
+    follows = {setting["name"]: setting for setting in run_json(table, "GET", "/plain?a=%20")["follows"]}
+    assert follows["target"] == {"name": "target", "value": "/plain?a=%20", "where": "default"}
+    assert follows["host"] == {"name": "host", "value": "the client's", "where": "default"}
+    assert follows["timeouts.response"] == {"name": "timeouts.response", "value": "30s", "where": "default"}
+    assert follows["websocket"] == {"name": "websocket", "value": "off", "where": "default"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "route", "follows"),
+    [
+        (
+            ("GET", "/api/users/me", "-H", "x-beta: 1", "--listener", "internal"),
+            "beta",
+            [
+                ("respond.status", "404", 26),
+                ("respond.headers", "X-A: b", 26),
+                ("respond.body", "2 bytes", 26),
+                ("limits.body", "100 bytes", 27),
+            ],
+        ),
+        (
+            ("GET", "http://old.example.org:8080/a?b"),
+            "old",
+            [
+                ("redirect.location", "https://example.org/", 30),
+                ("redirect.status", "308", 0),
+                ("limits.body", "1MiB", 3),
+            ],
+        ),
+        (("GET", "/b", "-H", "Host:OLD.example.org"), "old", []),
+        (("HEAD", "/health"), "health", [("admin", "health", 33), ("limits.body", "off", 34)]),
+        (("GET", "https://any.example.org/health"), "health", []),
+        (("GET", "/risky/y"), "risky", [("target", "/risky/y", 38), ("limits.body", "2KiB", 39)]),
+    ],
+)
+def test_every_kind_of_answer_is_explained(
+    table: Path, arguments: tuple[str, ...], route: str, follows: list[tuple[str, str, int]]
+) -> None:
+    """What a route that is not a service does would stay unsaid."""
+    assert run(table, *arguments).exit_code == 0
+    document = run_json(table, *arguments)
+    assert document["route"]["name"] == route
+    told = [(setting["name"], setting["value"], setting["where"]) for setting in document["follows"]]
+    for name, value, line in follows:
+        assert (name, value, f"{table}:{line}" if line else "default") in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message", "lost"),
+    [
+        (("GET", "/none"), 404, "no route takes it", []),
+        (
+            ("DELETE", "/api/users/7"),
+            405,
+            "no route takes this method; Allow: GET, HEAD, OPTIONS, POST",
+            ["methods: DELETE is not in GET, POST", "path: segment 3 is '7', not 'me'"],
+        ),
+        (
+            ("OPTIONS", "/api/users/7"),
+            204,
+            "the gateway answers OPTIONS itself; Allow: GET, HEAD, OPTIONS, POST",
+            ["methods: OPTIONS is not in GET, POST", "path: segment 3 is '7', not 'me'"],
+        ),
+        (("GET", "/a/../b"), 400, "the path contains a dot segment", []),
+        (("GET", "/é"), 400, "the path contains the byte 0xc3", []),
+        (
+            ("GET", "/plain%2F"),
+            400,
+            "the path contains an encoded slash",
+            [],
+        ),
+        (
+            ("GET", "/risky/x"),
+            400,
+            "the rewrite of the route makes a path that is refused: the path contains a dot segment",
+            [],
+        ),
+        (("GET", "http://old.example.org"), 404, "no route takes it", ["path_regex: / does not match /(a|b)"]),
+        (("GET", "/a"), 404, "no route takes it", ["hosts: no host is not in old.example.org"]),
+    ],
+)
+def test_a_refusal_exits_1_and_says_why(
+    table: Path, arguments: tuple[str, ...], status: int, message: str, lost: list[str]
+) -> None:
+    """A script would take a 404 for an answer, and a person would not learn what to change."""
+    result = run(table, *arguments)
+    assert result.exit_code == 1
+    assert f"answered {status}: {message}" in result.stdout
+    document = run_json(table, *arguments)
+    assert (document["status"], document["message"]) == (status, message)
+    assert [loss["why"] for loss in document["lost"]] == lost
+
+
+def test_candidates_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    """A table with a thousand routes would fill the screen, or hide that there is more."""
+    path = tmp_path / "routes.yaml"
+    routes = "".join(
+        f"  - {{name: r{number}, match: {{path: '/a/{number}'}}, admin: health}}\n" for number in range(30)
+    )
+    path.write_text(f'version: 1\nlisteners: [{{name: http, bind: "127.0.0.1:8080"}}]\nroutes:\n{routes}')
+    assert run(path, "GET", "/a/x").stdout.splitlines()[-1] == "  and 10 more"
+    assert run_json(path, "GET", "/a/x")["left_out"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("GET", "plain"), "neither a path"),
+        (("GET", "ftp://a/b"), "neither a path"),
+        (("GET", "/plain", "-H", "x"), "not NAME:VALUE"),
+        (("GET", "/plain", "--listener", "none"), "the table has http, internal"),
+        (("GET", "/plain", "-c", "/none.yaml"), "error[E0101]"),
+    ],
+)
+def test_what_cannot_be_asked_exits_2(table: Path, arguments: tuple[str, ...], said: str) -> None:
+    """A mistake in the question would look like an answer."""
+    result = run(table, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_a_broken_table_exits_1(table: Path) -> None:
+    """The answer would come from a table that the gateway refuses."""
+    table.write_text(TABLE.replace("service: users", "service: usrs"))
+    result = run(table, "GET", "/plain")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "error[E0301]" in result.stderr

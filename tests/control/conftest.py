@@ -1,0 +1,5 @@
+"""What the tests of processes share."""
+
+from tests.harness.fixtures import pytest_asyncio_loop_factories
+
+__all__ = ["pytest_asyncio_loop_factories"]
