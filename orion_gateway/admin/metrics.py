@@ -31,7 +31,7 @@ class MetricsResource:
         async with self._lock:
             if self._rendered_at is None or time.monotonic() - self._rendered_at > _CACHED_FOR:
                 await self._state.collect()
-                self._rendered = render(self._state.totals)
+                self._rendered = await asyncio.to_thread(render, self._state.totals.copy())
                 self._rendered_at = time.monotonic()
         response = web.Response(body=self._rendered, headers={"Content-Type": CONTENT_TYPE})
         response.enable_compression()

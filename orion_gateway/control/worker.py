@@ -282,7 +282,7 @@ class Worker:
             connection.abort()
 
     def _leave_when_empty(self) -> None:
-        if not any(k.connections for k in self._keepers):
+        if not self._admission.total:
             self._left.set()
 
     def _lose_supervisor(self) -> None:

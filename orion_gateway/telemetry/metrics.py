@@ -40,6 +40,10 @@ class Histogram:
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.total += other.total
 
+    def copy(self) -> Histogram:
+        """Return a histogram that goes on counting apart from this one."""
+        return _restore(list(self.buckets), self.total)
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (self.buckets, self.total)
 

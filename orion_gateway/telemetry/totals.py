@@ -67,6 +67,16 @@ class Totals:
         self._gauges: dict[int, dict[Key, float]] = {}
         self._own_gauges: dict[Key, float] = {}
 
+    def copy(self) -> Totals:
+        """Return totals that go on counting apart from these."""
+        copied = Totals()
+        copied.counters = {name: dict(family) for name, family in self.counters.items()}
+        for name, family in self.histograms.items():
+            copied.histograms[name] = {labels: histogram.copy() for labels, histogram in family.items()}
+        copied._gauges = {worker: dict(gauges) for worker, gauges in self._gauges.items()}
+        copied._own_gauges = dict(self._own_gauges)
+        return copied
+
     def add(self, worker: int, delta: Delta) -> None:
         """Add what a worker counted, and note what has changed about it."""
         for (name, labels), count in delta.counters.items():

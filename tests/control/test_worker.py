@@ -248,13 +248,16 @@ async def test_who_waited_in_the_queue_is_still_served(tmp_path: Path) -> None:
     """Clients that had connected just before a stop would be reset."""
     async with working(tmp_path) as worker:
         clients = [ask_at_once(worker.listener.port) for _ in range(20)]
-        worker.channel.send(Drain(5.0, 1.0))
+        worker.worker._receive(Drain(5.0, 1.0))  # before the loop could accept any of them
         for client in clients:
             wire = Wire(client)
             assert (await worker.answer(wire)).startswith(HOST)
             assert await wire.ends() == "closed"
             wire.close()
         assert await worker.leave() == (0, 0)
+        assert sum(worker.totals.counters["orion_http_requests_total"].values()) == 20, (
+            "it left before they were served"
+        )
 
 
 def ask_at_once(port: int) -> socket.socket:

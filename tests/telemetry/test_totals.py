@@ -81,3 +81,19 @@ def test_the_supervisor_has_gauges_of_its_own() -> None:
     totals.set("orion_config_generation", 2)
     totals.add(1, Delta())
     assert totals.gauges() == {"orion_config_generation": {(): 2}}
+
+
+def test_a_copy_stands_still_while_counting_goes_on() -> None:
+    """A scrape is rendered in a thread: its buckets would not fit its count."""
+    histogram = Histogram()
+    histogram.observe(0.1)
+    delta = Delta({("a_total", ()): 1}, {("b_seconds", ()): histogram}, {("c", ()): 2})
+    totals = Totals()
+    totals.add(1, delta)
+    copy = totals.copy()
+    more = Histogram()
+    more.observe(0.2)
+    totals.add(1, Delta({("a_total", ()): 1}, {("b_seconds", ()): more}, {("c", ()): 3}))
+    assert copy.counters == {"a_total": {(): 1}}
+    assert sum(copy.histograms["b_seconds"][()].buckets) == 1
+    assert copy.gauges() == {"c": {(): 2}}
