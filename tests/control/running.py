@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 PATIENCE = 20.0
 """Seconds after which a wait has failed; processes start slowly on a busy machine."""
 
@@ -110,10 +112,11 @@ class Gateway:
         """Return what `/status` says."""
         return json.loads(self.admin("/status")[1])
 
-    def metric(self, line_start: str) -> float:
-        """Return the sum of the samples that begin so; scrapes are a second old at most."""
-        lines = self.admin("/metrics")[1].decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of this name with these labels; scrapes are a second old at most."""
+        families = text_string_to_metric_families(self.admin("/metrics")[1].decode())
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
