@@ -236,7 +236,7 @@ class Exchange:
         """Write the head and what was held of the content."""
         self.upstream = connection
         self.phase = Phase.WAITING
-        self.since = self._sent_at = now
+        self.since = now
         outgoing: list[Payload] = [self._render_head(connection.endpoint)]
         if self._held:
             outgoing += encode_chunk(self._held) if self._is_chunked_up else self._held
@@ -245,6 +245,8 @@ class Exchange:
             outgoing.append(self._last_chunk())
         # Before the write, which may find at once that the endpoint takes no more.
         self.unblock_request(now)
+        # Read again: what this callback took until here is the gateway's own time, not the endpoint's.
+        self._sent_at = max(now, time.monotonic())
         _write(connection.transport, outgoing)
 
     def lose_upstream(self, reason: Reason, now: float) -> None:
@@ -266,7 +268,7 @@ class Exchange:
             self._end_tunnel(now)
             return
         if connection is not None:
-            self.upstream_duration = now - self._sent_at
+            self.upstream_duration = max(0.0, now - self._sent_at)
         self._give_place_back(self._judge(reason), reason, now, sent=connection is not None)
         self._fail_downstream(reason, now)
 
@@ -338,7 +340,7 @@ class Exchange:
             trailers = body.trailers if self.head.trailers and isinstance(body, ChunkedBody) else b""
             self._outgoing.append(encode_last_chunk(trailers))
         self._flush()
-        self.upstream_duration = now - self._sent_at
+        self.upstream_duration = max(0.0, now - self._sent_at)
         if response.keep_alive_timeout is not None:
             # One second less than it says: the request must arrive before the endpoint closes.
             limit = response.keep_alive_timeout - 1
@@ -458,7 +460,7 @@ class Exchange:
     def _end_tunnel(self, now: float, reason: Reason | None = None) -> None:
         """Let both sides have what was relayed for them, then close them."""
         self._flush()
-        self.upstream_duration = now - self._sent_at
+        self.upstream_duration = max(0.0, now - self._sent_at)
         connection, self.upstream = self.upstream, None
         if connection is not None:
             connection.close(now)
@@ -469,7 +471,7 @@ class Exchange:
     def _stop_upstream(self, verdict: Verdict, reason: Reason, now: float) -> None:
         connection, self.upstream = self.upstream, None
         if connection is not None:
-            self.upstream_duration = now - self._sent_at
+            self.upstream_duration = max(0.0, now - self._sent_at)
             connection.abort()
         elif self.pool is not None:
             self.pool.leave(self)

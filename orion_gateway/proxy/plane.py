@@ -6,6 +6,7 @@ two requests and an exchange ends under the one it began with.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -90,8 +91,8 @@ class DataPlane:
         reason: Reason | None,
         now: float,
     ) -> None:
-        """Count and log an exchange that has ended."""
-        duration = now - exchange.started
+        """Count and log an exchange that has ended; what its last callback took until here is part of it."""
+        duration = max(now, time.monotonic()) - exchange.started
         live = exchange.route
         metrics = self._unmatched if live is None else live.metrics
         metrics.record(

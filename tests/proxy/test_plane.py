@@ -56,3 +56,23 @@ async def test_every_exchange_is_counted_once_where_it_belongs(start_gateway: St
         ("_none", ""),
         ("health", "_admin"),
     ]
+
+
+async def test_the_gateways_own_time_is_its_overhead(start_gateway: StartGateway, endpoint: Endpoint) -> None:
+    """A gateway that computes for a long time would look like one that costs nothing."""
+    routes = [make_route("/users/**", name="users"), make_route("/hello", Respond(200, (), b"hello"), name="hello")]
+    gateway = await start_gateway(make_service(endpoint.port), routes=routes)
+    client = await gateway.ask(b"GET /hello HTTP/1.1\r\n" + HOST)
+    await client.read_until(b"hello")
+    await client.send(b"GET /users/7 HTTP/1.1\r\n" + HOST)
+    wire = await endpoint.accept()
+    for _ in range(2):  # the second one finds a kept connection and waits for nothing
+        await wire.read_head()
+        await wire.send(OK)
+        await client.read_until(b"hi")
+        if len(gateway.records) < 3:
+            gateway.plane.take()
+            await client.send(b"GET /users/7 HTTP/1.1\r\n" + HOST)
+    delta = gateway.plane.take()
+    assert delta.histograms["orion_gateway_overhead_seconds", ("users",)].total > 0
+    assert delta.histograms["orion_http_request_duration_seconds", ("users",)].total > 0
