@@ -1,0 +1,120 @@
+"""What a plain request costs in process, without sockets: `python -m tests.harness.cost`. A measurement, not a test."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from random import Random
+from typing import cast
+
+import uvloop
+
+from orion_gateway.balancer import POLICIES
+from orion_gateway.http1.fields import ForwardedRules, Peer
+from orion_gateway.http1.head import (
+    HeadLimits,
+    RequestHead,
+    choose_identifiers,
+    parse_request,
+    parse_response,
+    render_request,
+)
+from orion_gateway.proxy.downstream import Downstream
+from orion_gateway.proxy.plane import DataPlane, PlaneSettings
+from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
+from orion_gateway.routing.table import RouteTable
+from orion_gateway.telemetry.access_log import AccessLogSettings, open_access_log
+from orion_gateway.values import Endpoint, Route, RouteMatch, Service, ToService
+
+REQUEST = (
+    b"GET /api/v1/users/42?full=1 HTTP/1.1\r\nHost: api.example.com\r\n"
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
+    b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+    b"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
+    b"Referer: https://www.example.com/some/page\r\nCookie: session=abcdefghijklmnopqrstuvwxyz; theme=dark; _ga=1\r\n"
+    b"Connection: keep-alive\r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\n"
+    b"Sec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n\r\n"
+)
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nServer: x\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: 12\r\nConnection: keep-alive\r\n\r\nhello world\n"
+)
+ROUNDS, REPEATS = 7, 3000
+
+
+class Nowhere(asyncio.Transport):
+    """A transport that takes everything and does nothing."""
+
+    def write(self, data: object) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+class Keeper:
+    """A listener without a socket."""
+
+    listener, port, is_draining = "http", 8080, False
+
+    def __init__(self, plane: DataPlane) -> None:
+        self.plane = plane
+
+    def remember(self, connection: Downstream) -> None: ...
+
+    def forget(self, connection: Downstream) -> None: ...
+
+
+async def main() -> None:
+    rng = Random(1)
+    endpoint = Endpoint("http://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", 1)
+    paths = [*(f"/service-{number}/**" for number in range(99)), "/api/v1/users/**"]
+    routes = [Route(path, RouteMatch(path=path), ToService("app")) for path in paths]
+    log = open_access_log(AccessLogSettings(path="/dev/null"), rng)
+    plane = DataPlane(
+        RouteTable(routes),
+        [Service("app", (endpoint,))],
+        PlaneSettings(),
+        lambda service, limits, metrics: ServicePool(service, POLICIES["round_robin"](), limits, metrics, rng),
+        log,
+        rng,
+    )
+    client = Downstream(Keeper(plane))
+    client.connection_made(Nowhere({"peername": ("127.0.0.1", 1)}))
+    pool = plane.pools["app"]
+    upstream = UpstreamConnection(pool, endpoint, plane.head_limits)
+    upstream.connection_made(Nowhere())
+    pool.take_back(upstream, time.monotonic(), is_clean=True)
+
+    def exchange() -> None:
+        client.data_received(REQUEST)
+        upstream.data_received(RESPONSE)
+
+    limits, peer = HeadLimits(), Peer(None, 8080, b"http", ForwardedRules())
+    head = cast("RequestHead", parse_request(REQUEST, limits)[0])
+    ids = choose_identifiers(head, ForwardedRules(), rng.getrandbits(192), is_trusted=False)
+    parts = {
+        "whole exchange": exchange,
+        "parse and judge a request": lambda: parse_request(REQUEST, limits),
+        "render it": lambda: render_request(head, head.target, head.host, peer, ids),
+        "parse and judge a response": lambda: parse_response(RESPONSE, limits, b"GET"),
+    }
+    for name, part in parts.items():
+        best = min(measure(part) for _ in range(ROUNDS))
+        print(f"{name:<28} {best:6.1f} µs (best of {ROUNDS})")
+    log.close()
+
+
+def measure(part: object) -> float:
+    """Return the microseconds of one call, the mean of many."""
+    assert callable(part)
+    started = time.perf_counter()
+    for _ in range(REPEATS):
+        part()
+    return (time.perf_counter() - started) / REPEATS * 1e6
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
