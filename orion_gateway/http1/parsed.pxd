@@ -1,0 +1,38 @@
+cdef class Head:
+    cdef public list added
+    cdef public list connection_tokens
+    cdef public long long content_length
+    cdef public list cuts
+    cdef public Py_ssize_t fields_start
+    cdef public bytes folded
+    cdef public object framing
+    cdef public bint is_keep_alive
+    cdef public int minor
+    cdef public bytes raw
+    cdef public bytes upgrade
+
+    cpdef list spans(self, bytes name)
+    cpdef bytes value_at(self, tuple span)
+    cpdef list values(self, bytes name)
+    cpdef bytes first(self, bytes name)
+
+
+cdef class RequestHead(Head):
+    cdef public dict claims
+    cdef public bint expects_continue
+    cdef public bytes host
+    cdef public long long max_forwards
+    cdef public bytes method
+    cdef public bytes path
+    cdef public bytes query
+    cdef public bytes request_id
+    cdef public bytes target
+    cdef public bytes traceparent
+    cdef public bint trailers
+    cdef public bytes via
+
+
+cdef class ResponseHead(Head):
+    cdef public object keep_alive_timeout
+    cdef public bytes reason
+    cdef public int status
