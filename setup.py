@@ -20,6 +20,7 @@ DIRECTIVES = {
     "binding": True,  # compiled functions and methods look like Python's to who inspects them
     "embedsignature": False,
     "initializedcheck": False,
+    "nonecheck": True,  # an attribute of None raises, as in Python, where C would crash
 }
 
 

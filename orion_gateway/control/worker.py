@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -20,6 +20,7 @@ from orion_gateway.control.limits import share_connections
 from orion_gateway.control.messages import Ask, Drain, Drained, ListenerPlace, Message, Report, Serving, Snapshot
 from orion_gateway.proxy.deadline import Phase
 from orion_gateway.proxy.downstream import Downstream
+from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.telemetry.access_log import AccessLog, open_access_log
 
 if TYPE_CHECKING:
@@ -39,27 +40,16 @@ _TICKS_PER_SECOND = 10
 log = structlog.get_logger()
 
 
-class ListenerKeeper:
+class ListenerKeeper(Keeper):
     """The connections of one listener: the `Door` of its acceptor, and what `Downstream` knows of its worker."""
 
     def __init__(self, worker: Worker, place: ListenerPlace) -> None:
+        super().__init__(place.name, place.port, worker.plane)
         self._worker = worker
         self._clients: dict[Downstream, str] = {}
-        self.listener = place.name
-        self.port = place.port
         self.connections: set[Downstream] = set()
         # The descriptor was inherited for this worker alone; the supervisor keeps its own.
         self.acceptor = Acceptor(socket.socket(fileno=place.descriptor), self)
-
-    @property
-    def plane(self) -> DataPlane:
-        """The plane in force."""
-        return self._worker.plane
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether every answer is the last one on its connection."""
-        return self._worker.is_draining
 
     def admit(self, accepted: socket.socket) -> str | None:
         """Count a connection against the limits."""
@@ -72,11 +62,11 @@ class ListenerKeeper:
                 return None
         return client if self._worker.take(client) else None
 
-    def begin(self, client: str) -> Downstream:
+    def begin(self, client: str) -> asyncio.Protocol:
         """Return the protocol of an admitted connection."""
         connection = Downstream(self)
         self._clients[connection] = client
-        return connection
+        return cast("asyncio.Protocol", connection)
 
     def give_up(self, client: str) -> None:
         """An admitted connection was gone before it began."""
@@ -265,6 +255,7 @@ class Worker:
         if not self.is_draining:
             self.is_draining = True
             for keeper in self._keepers:
+                keeper.is_draining = True
                 keeper.acceptor.close()
             spread = min(spread, timeout)
             self._idle_until = time.monotonic() + spread

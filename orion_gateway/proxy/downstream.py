@@ -16,18 +16,20 @@ import termios
 import time
 import traceback
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from orion_gateway.http1.body import Body, BodyRefused, ChunkedBody, NoBody, UntilCloseBody
 from orion_gateway.http1.fields import Address, Peer
-from orion_gateway.http1.head import Refusal, RequestHead, parse_request
+from orion_gateway.http1.parsed import Refusal, RequestHead
+from orion_gateway.http1.request import parse_request
 from orion_gateway.proxy.exchange import Exchange
 from orion_gateway.proxy.forward import begin, identify
 from orion_gateway.values import Reason
 
 if TYPE_CHECKING:
+    from orion_gateway.proxy.keeper import Keeper
     from orion_gateway.proxy.plane import DataPlane
 
 _MAX_WAITING = 64 * 1024
@@ -48,29 +50,8 @@ _RESET = struct.pack("ii", 1, 0)
 log = structlog.get_logger()
 
 
-class Keeper(Protocol):
-    """Who keeps the connections of one listener in one worker."""
-
-    listener: str
-    port: int
-
-    @property
-    def plane(self) -> DataPlane:
-        """The plane in force."""
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether every answer is the last one on its connection."""
-
-    def remember(self, connection: Downstream) -> None:
-        """A connection has begun."""
-
-    def forget(self, connection: Downstream) -> None:
-        """A connection is gone."""
-
-
-class Downstream(asyncio.Protocol):
-    """One connection of a client."""
+class Downstream:
+    """One connection of a client; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
         "_at_end",
@@ -236,7 +217,7 @@ class Downstream(asyncio.Protocol):
                 self.blocked_since = now
         self._unwritten = unwritten
 
-    def end_exchange(self, now: float, *, keep: bool) -> None:
+    def end_exchange(self, now: float, keep: bool) -> None:
         """The exchange has ended; go on with the next request or end the connection."""
         exchange, self.exchange = self.exchange, None
         self.body = _NOTHING

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
-from orion_gateway.http1.head import Framing, Identifiers, RequestHead, ResponseHead, render_request, render_response
+from orion_gateway.http1.parsed import Framing, RequestHead, ResponseHead
+from orion_gateway.http1.render import render_request, render_response
+from orion_gateway.proxy.attempt import Attempt
 from orion_gateway.proxy.deadline import Phase, find_overdue
 from orion_gateway.proxy.reasons import STATUS_OF, UPSTREAM_FAULTS
 from orion_gateway.proxy.reply import date_line, proxy_status, render_error, render_local
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping, Sequence
 
+    from orion_gateway.http1.identifiers import Identifiers
     from orion_gateway.proxy.downstream import Downstream
     from orion_gateway.proxy.plane import LiveRoute
     from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
@@ -44,7 +47,7 @@ _NO_TIMEOUTS = UpstreamTimeouts(connect=None, response=None, idle=None, total=No
 _NO_PARAMS: Mapping[str, bytes] = {}
 
 
-class Exchange:
+class Exchange(Attempt):
     """The state of one request and its response. It ends once: `_finish` is the only way out."""
 
     __slots__ = (
@@ -68,7 +71,6 @@ class Exchange:
         "head",
         "ids",
         "is_tunnel",
-        "method",
         "params",
         "phase",
         "pool",
@@ -91,10 +93,10 @@ class Exchange:
     )
 
     def __init__(self, downstream: Downstream, head: RequestHead, ids: Identifiers, now: float) -> None:
+        Attempt.__init__(self, head.method)
         self.downstream = downstream
         self.head = head
         self.ids = ids
-        self.method = head.method
         self.route: LiveRoute | None = None
         self.params = _NO_PARAMS
         """What the path of the route took, by name."""
@@ -223,7 +225,7 @@ class Exchange:
         if self.upstream is not None and not self.upstream.transport.is_closing():
             self.upstream.transport.resume_reading()
 
-    # -- what the endpoint's side tells (upstream.Attempt) ----------------------------------------------------------
+    # -- what the endpoint's side tells (attempt.Attempt) -----------------------------------------------------------
 
     def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
         """Note the endpoint of this attempt."""
@@ -343,8 +345,7 @@ class Exchange:
         self.upstream_duration = max(0.0, now - self._sent_at)
         if response.keep_alive_timeout is not None:
             # One second less than it says: the request must arrive before the endpoint closes.
-            limit = response.keep_alive_timeout - 1
-            connection.idle_limit = limit if connection.idle_limit is None else min(limit, connection.idle_limit)
+            connection.idle_limit = min(connection.idle_limit, response.keep_alive_timeout - 1)
         is_clean = self.request_done and response.is_keep_alive and response.framing is not Framing.UNTIL_CLOSE
         connection.release(now, is_clean=is_clean)
         verdict = Verdict.FAILED if self.status >= 500 else Verdict.SUCCEEDED
@@ -412,11 +413,9 @@ class Exchange:
 
     def _render_head(self, endpoint: Endpoint) -> bytes:
         assert self.route is not None
-        head, rewrite = self.head, self.route.route.rewrite
-        if not head.host or (rewrite is not None and rewrite.host_upstream):
-            host = endpoint.authority.encode()
-        else:
-            host = head.host
+        head = self.head
+        is_renamed = not head.host or self.route.sends_endpoint_host
+        host = endpoint.authority.encode() if is_renamed else head.host
         target = endpoint.base_path.encode() + self.target if endpoint.base_path else self.target
         return render_request(head, target, host, self.downstream.peer, self.ids)
 
@@ -477,7 +476,7 @@ class Exchange:
             self.pool.leave(self)
         self._give_place_back(verdict, reason, now, sent=connection is not None)
 
-    def _give_place_back(self, verdict: Verdict, reason: Reason | None, now: float, *, sent: bool = True) -> None:
+    def _give_place_back(self, verdict: Verdict, reason: Reason | None, now: float, sent: bool = True) -> None:
         """Tell the pool how the attempt ended; at most once per attempt."""
         endpoint = self.endpoint
         if self.pool is not None and endpoint is not None and not self._place_returned:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orion_gateway.http1.head import Identifiers, RequestHead, choose_identifiers
+from orion_gateway.http1.identifiers import Identifiers, choose_identifiers
 from orion_gateway.proxy.template import fill
 from orion_gateway.proxy.tunnel import VERSION, judge_handshake
 from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
@@ -21,8 +21,10 @@ from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.values import Reason, Redirect, Respond
 
 if TYPE_CHECKING:
+    from orion_gateway.http1.parsed import RequestHead
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.plane import DataPlane, LiveRoute
+    from orion_gateway.values import Action
 
 _ALL_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -33,28 +35,33 @@ def begin(exchange: Exchange, plane: DataPlane, listener: str) -> None:
     live = _find_route(exchange, plane, listener, now)
     if live is None or _ends_here(exchange, live, now):
         return
-    head, route = exchange.head, live.route
-    limit = exchange.request_limit = route.body_limit
+    head = exchange.head
+    limit = exchange.request_limit = live.body_limit
     if limit is not None and max(head.content_length, exchange.request_bytes) > limit:
         exchange.fail(Reason.REQUEST_TOO_LARGE, now)
         return
-    match route.action:
-        case Respond(status, headers, content):
-            fields = [(name.encode(), fill(value.encode("latin-1"), head)) for name, value in headers]
-            exchange.reply(status, now, fill(content, head), fields)
-            return
-        case Redirect(location, status):
-            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
-            return
+    if live.pool is None:
+        _answer(exchange, live.route.action, now)
+        return
     if head.upgrade and head.is_websocket() and not _accepts_websocket(exchange, live, now):
         return
-    assert live.pool is not None
     try:
         target = head.target if live.rewriter is None else live.rewriter(head.path, head.query, exchange.params)
     except PathRefused as refused:
         exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
         return
-    exchange.start(live.pool, target, route.timeouts)
+    exchange.start(live.pool, target, live.timeouts)
+
+
+def _answer(exchange: Exchange, action: Action, now: float) -> None:
+    """Give the answer that the table holds."""
+    head = exchange.head
+    match action:
+        case Respond(status, headers, content):
+            fields = [(name.encode(), fill(value.encode("latin-1"), head)) for name, value in headers]
+            exchange.reply(status, now, fill(content, head), fields)
+        case Redirect(location, status):
+            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
 
 
 def identify(head: RequestHead, plane: DataPlane, *, is_trusted: bool) -> Identifiers:
@@ -76,11 +83,12 @@ def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float)
     except PathRefused as refused:
         exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
         return None
-    match plane.table.find(head.method, head.host, path, head, listener):
-        case Matched(index=index, params=params):
-            live = exchange.route = plane.live[index]
-            exchange.params = params
-            return live
+    found = plane.table.find(head.method, head.host, path, head, listener)
+    if isinstance(found, Matched):
+        live = exchange.route = plane.live[found.index]
+        exchange.params = found.params
+        return live
+    match found:
         case NotFound():
             exchange.fail(Reason.DESTINATION_NOT_FOUND, now)
         case MethodNotAllowed(allow):

@@ -16,7 +16,7 @@ from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
 from orion_gateway.routing.rewrite import compile_rewrite
 from orion_gateway.telemetry.metrics import Delta, RouteMetrics, ServiceMetrics
-from orion_gateway.values import Reason, Route, Service, ToAdmin, ToService, Verdict
+from orion_gateway.values import Reason, Respond, Route, RouteMatch, Service, ToAdmin, ToService, Verdict
 
 if TYPE_CHECKING:
     from random import Random
@@ -47,15 +47,31 @@ class PlaneSettings:
 
 
 class LiveRoute:
-    """A route with what it needs at run time, found once."""
+    """A route with what every request of it needs, found once."""
 
-    __slots__ = ("metrics", "pool", "rewriter", "route")
+    __slots__ = (
+        "body_limit",
+        "metrics",
+        "name",
+        "pool",
+        "rewriter",
+        "route",
+        "sends_endpoint_host",
+        "service",
+        "timeouts",
+    )
 
     def __init__(self, route: Route, pool: ServicePool | None, metrics: RouteMetrics) -> None:
+        """`pool` is None when the gateway answers by itself."""
         self.route = route
+        self.name = route.name
         self.pool = pool
+        self.service = "" if pool is None else pool.service.name
         self.metrics = metrics
+        self.body_limit = route.body_limit
+        self.timeouts = route.timeouts
         self.rewriter: Rewriter | None = compile_rewrite(route.rewrite, route) if route.rewrite else None
+        self.sends_endpoint_host = route.rewrite is not None and route.rewrite.host_upstream
 
 
 class DataPlane:
@@ -82,7 +98,7 @@ class DataPlane:
         self.service_metrics = {service.name: ServiceMetrics() for service in services}
         self.pools = {s.name: pools(s, settings.head_limits, self.service_metrics[s.name]) for s in services}
         self.live = tuple(LiveRoute(route, self._pool_of(route), RouteMetrics()) for route in table.routes)
-        self._unmatched = RouteMetrics()
+        self._unmatched = LiveRoute(Route(UNMATCHED, RouteMatch(), Respond(404)), None, RouteMetrics())
 
     def record(
         self,
@@ -93,9 +109,8 @@ class DataPlane:
     ) -> None:
         """Count and log an exchange that has ended; what its last callback took until here is part of it."""
         duration = max(now, time.monotonic()) - exchange.started
-        live = exchange.route
-        metrics = self._unmatched if live is None else live.metrics
-        metrics.record(
+        live = self._unmatched if exchange.route is None else exchange.route
+        live.metrics.record(
             exchange.method,
             exchange.status,
             duration,
@@ -104,16 +119,13 @@ class DataPlane:
             exchange.bytes_out,
             is_local=exchange.is_local,
         )
-        route = UNMATCHED if live is None else live.route.name
-        service = live.pool.service.name if live is not None and live.pool is not None else ""
-        self.access_log.write(exchange, route, service, duration, reason)
+        self.access_log.write(exchange, live.name, live.service, duration, reason)
 
     def take(self) -> Delta:
         """Return what was counted since the last call, and the state of the pools."""
         delta = Delta()
-        self._unmatched.take(UNMATCHED, delta)
-        for live in self.live:
-            live.metrics.take(live.route.name, delta)
+        for live in (self._unmatched, *self.live):
+            live.metrics.take(live.name, delta)
         for name, metrics in self.service_metrics.items():
             metrics.take(name, delta)
         for name, pool in self.pools.items():

@@ -7,22 +7,26 @@ exchanges wait in one bounded queue while every endpoint is at its cap. What an 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
-from orion_gateway.http1.body import Body, BodyRefused, Payload
-from orion_gateway.http1.head import HeadLimits, Refusal, ResponseHead, parse_response
+from orion_gateway.http1.body import BodyRefused
+from orion_gateway.http1.parsed import HeadLimits, Refusal
+from orion_gateway.http1.response import parse_response
 from orion_gateway.proxy.reasons import reason_of_connect_error
-from orion_gateway.values import Endpoint, Outcome, Reason, Service
+from orion_gateway.values import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from random import Random
 
     from orion_gateway.balancer.policy import Policy
+    from orion_gateway.http1.body import Body
+    from orion_gateway.proxy.attempt import Attempt
     from orion_gateway.telemetry.metrics import ServiceMetrics
+    from orion_gateway.values import Endpoint, Outcome, Service
 
 _MAX_INTERIM = 16
 """1xx heads accepted before the final one: more is an endless answer, not information."""
@@ -38,47 +42,8 @@ CLOSING = 2.0
 _TOO_LARGE = Reason.HTTP_RESPONSE_HEADER_SECTION_SIZE
 
 
-class Attempt(Protocol):
-    """What a connection tells whoever uses it. After `end_response` or `lose_upstream` it says nothing more.
-
-    `now` is monotonic seconds.
-    """
-
-    method: bytes
-
-    def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
-        """An endpoint was chosen and a place on it taken."""
-
-    def take_connection(self, connection: UpstreamConnection, now: float) -> None:
-        """The connection stands; the request may be written."""
-
-    def lose_upstream(self, reason: Reason, now: float) -> None:
-        """There will be no (further) answer from this endpoint."""
-
-    def take_interim(self, head: ResponseHead, now: float) -> None:
-        """A 1xx head other than 101 has come."""
-
-    def take_response_head(self, head: ResponseHead, now: float) -> None:
-        """The final head (or 101) has come."""
-
-    def take_response(self, pieces: Sequence[Payload]) -> None:
-        """Content has come."""
-
-    def flush_response(self, now: float) -> None:
-        """Nothing more has come for now: what was taken may go out."""
-
-    def end_response(self, now: float) -> None:
-        """The message is complete."""
-
-    def block_request(self, now: float) -> None:
-        """The endpoint does not take more of the request now."""
-
-    def unblock_request(self, now: float) -> None:
-        """It takes more again."""
-
-
-class UpstreamConnection(asyncio.Protocol):
-    """One connection to an endpoint, used by at most one attempt at a time."""
+class UpstreamConnection:
+    """One connection to an endpoint, used by at most one attempt at a time; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
         "_interim",
@@ -109,7 +74,9 @@ class UpstreamConnection(asyncio.Protocol):
         """Bytes came behind the end of a response: nobody can say whose they are."""
         self.is_at_end = False
         self.idle_since = 0.0
-        self.idle_limit = pool.service.connections.idle
+        limit = pool.service.connections.idle
+        self.idle_limit = math.inf if limit is None else limit
+        """Seconds after which it is not used again."""
         self._limits = limits
         self._unparsed = b""
         self._seen = 0
@@ -168,7 +135,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = 0
         attempt.take_connection(self, now)
 
-    def release(self, now: float, *, is_clean: bool) -> None:
+    def release(self, now: float, is_clean: bool) -> None:
         """Give the connection back: kept for another attempt when clean, else closed.
 
         One whose request has not gone out whole is never clean: the next request would stand behind the rest.
@@ -265,7 +232,7 @@ class ServicePool:
     ) -> None:
         self.service = service
         self._metrics = metrics
-        self._policy = policy
+        self.policy = policy
         self._limits = limits
         self._rng = rng
         self._idle: dict[Endpoint, list[UpstreamConnection]] = {endpoint: [] for endpoint in service.endpoints}
@@ -273,7 +240,7 @@ class ServicePool:
         self._opening: dict[Attempt, asyncio.Task[None]] = {}
         self._queue: deque[Attempt] = deque()
         self._queue_capacity = service.connections.queue * len(service.endpoints)
-        self._policy.update(service.endpoints)
+        self.policy.update(service.endpoints)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -287,7 +254,7 @@ class ServicePool:
         The attempt hears nothing while it waits in the queue, then `begin_connecting`, then `take_connection` or
         `lose_upstream`.
         """
-        endpoint = self._policy.pick(0, now, self._rng)
+        endpoint = self.policy.pick(0, now, self._rng)
         if endpoint is None:
             return Reason.DESTINATION_UNAVAILABLE
         if endpoint.is_full:
@@ -316,18 +283,17 @@ class ServicePool:
         """Take the outcome of an attempt and its place back; the longest waiting exchange gets the place."""
         endpoint.in_flight -= 1
         self._metrics.record(outcome)
-        self._policy.observe(endpoint, outcome)
+        self.policy.observe(endpoint, outcome)
         if not self._queue:
             return
-        free = self._policy.pick(0, now, self._rng)
+        free = self.policy.pick(0, now, self._rng)
         if free is not None and not free.is_full:
             self._connect(self._queue.popleft(), free, now)
 
-    def take_back(self, connection: UpstreamConnection, now: float, *, is_clean: bool) -> None:
+    def take_back(self, connection: UpstreamConnection, now: float, is_clean: bool) -> None:
         """Keep a connection for the next attempt, or close it."""
         idle = self._idle.get(connection.endpoint)
-        limit = connection.idle_limit
-        if not is_clean or connection.transport.is_closing() or idle is None or (limit is not None and limit <= 0):
+        if not is_clean or connection.transport.is_closing() or idle is None or connection.idle_limit <= 0:
             connection.transport.abort()
         elif len(idle) >= self.service.connections.max_idle:
             connection.transport.close()
@@ -386,15 +352,17 @@ class ServicePool:
     async def _open_connection(self, attempt: Attempt, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
 
-        def factory() -> UpstreamConnection:
-            return UpstreamConnection(self, endpoint, self._limits)
+        connection = UpstreamConnection(self, endpoint, self._limits)
+
+        def factory() -> asyncio.Protocol:
+            return cast("asyncio.Protocol", connection)
 
         try:
             if endpoint.path:
-                _, connection = await loop.create_unix_connection(factory, endpoint.path)
+                await loop.create_unix_connection(factory, endpoint.path)
             else:
                 # A name is resolved each time, off the loop; its addresses are tried in turn.
-                _, connection = await loop.create_connection(factory, endpoint.host, endpoint.port)
+                await loop.create_connection(factory, endpoint.host, endpoint.port)
         except (OSError, UnicodeError) as error:
             del self._opening[attempt]
             attempt.lose_upstream(reason_of_connect_error(error), time.monotonic())
@@ -410,4 +378,4 @@ class ServicePool:
 
 def _is_fresh(connection: UpstreamConnection, now: float) -> bool:
     """Say whether an idle connection may still be used: past its limit the endpoint may be about to close it."""
-    return connection.idle_limit is None or now - connection.idle_since <= connection.idle_limit
+    return now - connection.idle_since <= connection.idle_limit

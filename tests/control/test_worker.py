@@ -15,6 +15,7 @@ from orion_gateway.control.messages import Drain, Report, Serving, Snapshot
 from orion_gateway.proxy.plane import DataPlane
 from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings
+from orion_gateway.telemetry.metrics import ServiceMetrics
 from tests.control.at_work import HELLO, SLOW, eventually, working
 from tests.harness.wire import Endpoint, Wire, settle, until
 
@@ -143,7 +144,7 @@ async def test_lost_log_lines_are_reported(tmp_path: Path) -> None:
 
 
 class FailingOnce(ServicePool):
-    """A pool whose sweep goes wrong the first time."""
+    """A pool without connections whose sweep goes wrong the first time."""
 
     has_failed = False
 
@@ -159,7 +160,8 @@ async def test_a_failing_sweep_is_not_the_last_one(tmp_path: Path) -> None:
 
     def build(snapshot: Snapshot, log: AccessLog, rng: Random) -> DataPlane:
         plane = build_plane(snapshot, log, rng)
-        plane.pools["slow"].__class__ = FailingOnce
+        pool = plane.pools["slow"]
+        plane.pools["slow"] = FailingOnce(pool.service, pool.policy, plane.head_limits, ServiceMetrics(), rng)
         return plane
 
     failures: list[str] = []
@@ -179,7 +181,7 @@ async def test_a_connection_that_cannot_be_judged_is_cut_and_the_others_are_judg
         assert (await worker.get(odd)).startswith(HOST)
         (keeper,) = worker.worker._keepers
         (connection,) = keeper.connections
-        connection.since = None  # type: ignore[assignment]
+        connection.plane = None  # type: ignore[assignment]
         fine = await worker.connect()
         assert (await worker.get(fine)).startswith(HOST)
         assert await odd.ends() in ("closed", "reset")

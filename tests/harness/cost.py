@@ -20,6 +20,7 @@ from orion_gateway.http1.head import (
     render_request,
 )
 from orion_gateway.proxy.downstream import Downstream
+from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.proxy.plane import DataPlane, PlaneSettings
 from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
 from orion_gateway.routing.table import RouteTable
@@ -54,13 +55,8 @@ class Nowhere(asyncio.Transport):
         return 0
 
 
-class Keeper:
+class Door(Keeper):
     """A listener without a socket."""
-
-    listener, port, is_draining = "http", 8080, False
-
-    def __init__(self, plane: DataPlane) -> None:
-        self.plane = plane
 
     def remember(self, connection: Downstream) -> None: ...
 
@@ -81,7 +77,7 @@ async def main() -> None:
         log,
         rng,
     )
-    client = Downstream(Keeper(plane))
+    client = Downstream(Door("http", 8080, plane))
     client.connection_made(Nowhere({"peername": ("127.0.0.1", 1)}))
     pool = plane.pools["app"]
     upstream = UpstreamConnection(pool, endpoint, plane.head_limits)

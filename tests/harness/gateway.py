@@ -8,10 +8,11 @@ import socket
 import time
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orion_gateway.balancer import POLICIES
 from orion_gateway.proxy.downstream import Downstream
+from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.proxy.plane import DataPlane, PlaneSettings
 from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.routing.table import RouteTable
@@ -70,10 +71,8 @@ class RecordedLog(AccessLog):
         )
 
 
-class Gateway:
-    """One listener of one worker. It is what a `Downstream` asks for its worker (`downstream.Keeper`)."""
-
-    listener = "http"
+class Gateway(Keeper):
+    """One listener of one worker."""
 
     def __init__(
         self,
@@ -83,10 +82,8 @@ class Gateway:
         log: RecordedLog | None = None,
     ) -> None:
         self.log = log or RecordedLog()
-        self.plane = DataPlane(RouteTable(routes), services, settings, make_pool, self.log, Random(1))
-        self.is_draining = False
+        super().__init__("http", 0, DataPlane(RouteTable(routes), services, settings, make_pool, self.log, Random(1)))
         self.connections: set[Downstream] = set()
-        self.port = 0
         self._ahead = 0.0
         self._server: asyncio.Server | None = None
         self._clients: list[Wire] = []
@@ -127,9 +124,9 @@ class Gateway:
             listening = socket.socket()
             listening.bind(("127.0.0.1", 0))
         if listening.family == socket.AF_UNIX:
-            self._server = await loop.create_unix_server(lambda: Downstream(self), sock=listening)
+            self._server = await loop.create_unix_server(self._begin, sock=listening)
         else:
-            self._server = await loop.create_server(lambda: Downstream(self), sock=listening, backlog=4096)
+            self._server = await loop.create_server(self._begin, sock=listening, backlog=4096)
             self.port = listening.getsockname()[1]
 
     async def stop(self) -> None:
@@ -168,7 +165,10 @@ class Gateway:
         for pool in self.plane.pools.values():
             pool.sweep(now)
 
-    # -- downstream.Keeper ------------------------------------------------------------------------------------------
+    # -- Keeper -----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", Downstream(self))
 
     def remember(self, connection: Downstream) -> None:
         """A connection has begun."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orion_gateway.balancer.round_robin import RoundRobin
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import HeadLimits, ResponseHead, parse_response
 from orion_gateway.proxy.plane import PlaneSettings
@@ -19,6 +20,7 @@ from tests.harness.wire import HEAD_END, settle, until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orion_gateway.values import Endpoint as Address
     from orion_gateway.values import Outcome
     from tests.harness.fixtures import StartGateway
     from tests.harness.gateway import Gateway
@@ -65,11 +67,24 @@ async def fill(wire: Wire, at_most: int = 4 * KERNEL) -> int:
     return sent
 
 
+class Watching(RoundRobin):
+    """A policy that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: list[Outcome] = []
+
+    def observe(self, endpoint: Address, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
 def watch_outcomes(gateway: Gateway) -> list[Outcome]:
     """Return the list to which the pool's policy adds what it is told of attempts."""
-    outcomes: list[Outcome] = []
-    gateway.pool()._policy.observe = lambda endpoint, outcome: outcomes.append(outcome)  # type: ignore[method-assign]
-    return outcomes
+    pool = gateway.pool()
+    watching = Watching()
+    watching.update(pool.service.endpoints)
+    pool.policy = watching
+    return watching.outcomes
 
 
 # -- packets -----------------------------------------------------------------------------------------------------------

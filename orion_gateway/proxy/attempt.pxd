@@ -1,0 +1,17 @@
+from orion_gateway.http1.parsed cimport ResponseHead
+from orion_gateway.proxy.upstream cimport UpstreamConnection
+
+
+cdef class Attempt:
+    cdef public bytes method
+
+    cpdef begin_connecting(self, object endpoint, double now)
+    cpdef take_connection(self, UpstreamConnection connection, double now)
+    cpdef lose_upstream(self, object reason, double now)
+    cpdef take_interim(self, ResponseHead head, double now)
+    cpdef take_response_head(self, ResponseHead head, double now)
+    cpdef take_response(self, object pieces)
+    cpdef flush_response(self, double now)
+    cpdef end_response(self, double now)
+    cpdef block_request(self, double now)
+    cpdef unblock_request(self, double now)

@@ -1,0 +1,35 @@
+from orion_gateway.http1.parsed cimport RequestHead
+from orion_gateway.proxy.exchange cimport Exchange
+from orion_gateway.proxy.keeper cimport Keeper
+from orion_gateway.proxy.plane cimport DataPlane
+
+
+cdef class Downstream:
+    cdef public double blocked_since
+    cdef public object body
+    cdef public Exchange exchange
+    cdef public bint is_closed
+    cdef public bint keep_alive
+    cdef public object peer
+    cdef public str peer_name
+    cdef public DataPlane plane
+    cdef public double since
+    cdef public object transport
+    cdef bint _at_end
+    cdef readonly bytes _buffer
+    cdef Py_ssize_t _discarded
+    cdef bint _has_served
+    cdef bint _is_busy
+    cdef bint _is_lingering
+    cdef bint _is_reading
+    cdef Keeper _keeper
+    cdef Py_ssize_t _seen
+    cdef Py_ssize_t _unwritten
+
+    cpdef bytes connection_field(self)
+    cpdef adjust_reading(self)
+    cpdef end_exchange(self, double now, bint keep)
+    cdef _advance(self, double now)
+    cdef bint _begin_next(self, double now) except -1
+    cdef Exchange _open_exchange(self, RequestHead head, double now)
+    cdef _feed(self, Exchange exchange, object body, bytes data, double now)

@@ -1,0 +1,63 @@
+from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
+from orion_gateway.proxy.attempt cimport Attempt
+from orion_gateway.proxy.downstream cimport Downstream
+from orion_gateway.proxy.plane cimport LiveRoute
+from orion_gateway.proxy.upstream cimport ServicePool, UpstreamConnection
+
+
+cdef class Exchange(Attempt):
+    cdef public int attempts
+    cdef public bint awaits_continue
+    cdef public long long bytes_out
+    cdef public Downstream downstream
+    cdef public object endpoint
+    cdef public bint expects_upgrade
+    cdef public RequestHead head
+    cdef public object ids
+    cdef public bint is_tunnel
+    cdef public object params
+    cdef public object phase
+    cdef public ServicePool pool
+    cdef public object queue_timeout
+    cdef public long long request_bytes
+    cdef public bint request_done
+    cdef public object request_limit
+    cdef public double request_progress
+    cdef public LiveRoute route
+    cdef public double since
+    cdef public double started
+    cdef public int status
+    cdef public bytes target
+    cdef public object tunnel_idle
+    cdef public double unread_since
+    cdef public double unread_total
+    cdef public UpstreamConnection upstream
+    cdef public double upstream_duration
+    cdef public object upstream_timeouts
+    cdef double _attempt_started
+    cdef bint _has_begun
+    cdef list _held
+    cdef bint _is_chunked_down
+    cdef bint _is_chunked_up
+    cdef list _outgoing
+    cdef bint _place_returned
+    cdef bint _repeated
+    cdef ResponseHead _response
+    cdef double _sent_at
+    cdef bytes _trailers
+
+    cpdef start(self, ServicePool pool, bytes target, object timeouts)
+    cpdef take_request(self, object pieces, double now)
+    cpdef end_request(self, double now, bytes trailers=*)
+    cpdef abandon(self, double now)
+    cdef bytes _render_head(self, object endpoint)
+    cdef bytes _last_chunk(self)
+    cdef _send(self, UpstreamConnection connection, object pieces)
+    cdef _flush(self)
+    cdef _give_place_back(self, object verdict, object reason, double now, bint sent=*)
+    cdef bint _can_drain(self)
+    cdef _end_answer(self, object verdict, object reason, double now)
+    cdef _finish(self, object verdict, object reason, double now)
+
+
+cdef _write(object transport, object pieces)

@@ -1,0 +1,10 @@
+from orion_gateway.http1.parsed cimport RequestHead
+from orion_gateway.proxy.exchange cimport Exchange
+from orion_gateway.proxy.plane cimport DataPlane, LiveRoute
+
+
+cpdef begin(Exchange exchange, DataPlane plane, str listener)
+cdef LiveRoute _find_route(Exchange exchange, DataPlane plane, str listener, double now)
+cdef _answer(Exchange exchange, object action, double now)
+cdef bint _ends_here(Exchange exchange, LiveRoute live, double now) except -1
+cdef bint _accepts_websocket(Exchange exchange, LiveRoute live, double now) except -1

@@ -1,0 +1,31 @@
+from orion_gateway.proxy.exchange cimport Exchange
+from orion_gateway.proxy.upstream cimport ServicePool
+
+
+cdef class LiveRoute:
+    cdef public object body_limit
+    cdef public object metrics
+    cdef public str name
+    cdef public ServicePool pool
+    cdef public object rewriter
+    cdef public object route
+    cdef public bint sends_endpoint_host
+    cdef public str service
+    cdef public object timeouts
+
+
+cdef class DataPlane:
+    cdef public object table
+    cdef public object settings
+    cdef public object head_limits
+    cdef public object client_timeouts
+    cdef public object forwarded
+    cdef public bytes pseudonym
+    cdef public object access_log
+    cdef public object random_bits
+    cdef public dict service_metrics
+    cdef public dict pools
+    cdef public tuple live
+    cdef LiveRoute _unmatched
+
+    cpdef record(self, Exchange exchange, object verdict, object reason, double now)

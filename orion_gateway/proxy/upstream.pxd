@@ -1,0 +1,44 @@
+from orion_gateway.proxy.attempt cimport Attempt
+
+
+cdef class UpstreamConnection:
+    cdef public Attempt attempt
+    cdef public object body
+    cdef public object endpoint
+    cdef public bint has_extra
+    cdef public double idle_limit
+    cdef public double idle_since
+    cdef public bint is_at_end
+    cdef public bint is_reused
+    cdef public ServicePool pool
+    cdef public object transport
+    cdef int _interim
+    cdef object _limits
+    cdef Py_ssize_t _seen
+    cdef bytes _unparsed
+
+    cpdef begin(self, Attempt attempt, double now)
+    cpdef release(self, double now, bint is_clean)
+    cdef _read_head(self, Attempt attempt, bytes data, double now)
+    cdef _read_body(self, Attempt attempt, object body, bytes data, double now)
+
+
+cdef class ServicePool:
+    cdef public object service
+    cdef object _metrics
+    cdef public object policy
+    cdef object _limits
+    cdef object _rng
+    cdef readonly dict _idle
+    cdef readonly set _open
+    cdef dict _opening
+    cdef object _queue
+    cdef Py_ssize_t _queue_capacity
+
+    cpdef acquire(self, Attempt attempt, double now)
+    cpdef finish(self, object endpoint, object outcome, double now)
+    cpdef take_back(self, UpstreamConnection connection, double now, bint is_clean)
+    cdef _connect(self, Attempt attempt, object endpoint, double now)
+
+
+cdef bint _is_fresh(UpstreamConnection connection, double now)
