@@ -17,6 +17,7 @@ PACKAGE = Path("orion_gateway")
 FLAGS = ["-O2", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-unreachable-code"]
 DIRECTIVES = {
     "language_level": 3,
+    "annotation_typing": False,  # the .pxd alone says what is a C type; an `int` in the source has no bounds
     "binding": True,  # compiled functions and methods look like Python's to who inspects them
     "embedsignature": False,
     "initializedcheck": False,

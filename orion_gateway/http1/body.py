@@ -8,7 +8,6 @@ Payload is never joined or copied: what comes out are the received bytes or view
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import Protocol
 
 from orion_gateway.http1.fields import TOKEN, is_allowed_in_trailers
 
@@ -29,26 +28,31 @@ class BodyRefused(Exception):  # noqa: N818 (it is a verdict about a message, no
     """The framing of a body is malformed or exceeds a bound; the message says how. The connection is beyond repair."""
 
 
-class Body(Protocol):
+class Body:
     """The rest of a message whose head has been read."""
 
-    done: bool
-    """Whether the last byte of the message has been fed."""
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = False
+        """Whether the last byte of the message has been fed."""
 
     def feed(self, data: bytes) -> tuple[Sequence[Payload], bytes]:
         """Return the payload in `data` and the bytes behind the message's end (empty unless `done`).
 
         Raises BodyRefused when the framing is broken.
         """
+        raise NotImplementedError
 
     def end(self) -> bool:
         """Take the end of the connection; return whether the message was complete."""
+        return self.done
 
 
-class NoBody:
+class NoBody(Body):
     """A message without content: the next byte belongs to the next message."""
 
-    __slots__ = ("done",)
+    __slots__ = ()
 
     def __init__(self) -> None:
         self.done = True
@@ -57,15 +61,11 @@ class NoBody:
         """Return everything as lying behind the message."""
         return (), data
 
-    def end(self) -> bool:
-        """Return True: nothing was missing."""
-        return True
 
-
-class LengthBody:
+class LengthBody(Body):
     """A body of a known number of bytes (RFC 9112, section 6.3, rule 6)."""
 
-    __slots__ = ("done", "remaining")
+    __slots__ = ("remaining",)
 
     def __init__(self, length: int) -> None:
         self.remaining = length
@@ -73,9 +73,10 @@ class LengthBody:
 
     def feed(self, data: bytes) -> tuple[Sequence[Payload], bytes]:
         """Return payload up to the length, and what lies behind it."""
-        size, remaining = len(data), self.remaining
+        size = len(data)
+        remaining = self.remaining
         if size < remaining:
-            self.remaining -= size
+            self.remaining = remaining - size
             return (data,), b""
         self.done = True
         self.remaining = 0
@@ -85,18 +86,11 @@ class LengthBody:
             return (data,), b""
         return (memoryview(data)[:remaining],), data[remaining:]
 
-    def end(self) -> bool:
-        """Return whether all announced bytes had come."""
-        return self.done
 
-
-class UntilCloseBody:
+class UntilCloseBody(Body):
     """A response body that ends with the connection (RFC 9112, section 6.3, rule 8)."""
 
-    __slots__ = ("done",)
-
-    def __init__(self) -> None:
-        self.done = False
+    __slots__ = ()
 
     def feed(self, data: bytes) -> tuple[Sequence[Payload], bytes]:
         """Return everything as payload."""
@@ -116,10 +110,10 @@ class _Due(Enum):
     TRAILER = auto()
 
 
-class ChunkedBody:
+class ChunkedBody(Body):
     """A body in chunks (RFC 9112, section 7.1), read strictly: exact CRLF, plain sizes, bounded lines and trailers."""
 
-    __slots__ = ("_due", "_extension_room", "_line", "_remaining", "_removed", "_trailer_room", "done", "trailers")
+    __slots__ = ("_due", "_extension_room", "_line", "_remaining", "_removed", "_trailer_room", "trailers")
 
     def __init__(self, max_trailers: int = 32 * 1024, removed: Iterable[bytes] = ()) -> None:
         """`max_trailers` bounds the trailer section in bytes; `removed` are the lower-case names in Connection."""
@@ -157,10 +151,6 @@ class ChunkedBody:
                     position = found.end()
                     self._begin_chunk(int(found[1], 16))
         return pieces, b""
-
-    def end(self) -> bool:
-        """Return whether the last chunk and the trailers had come."""
-        return self.done
 
     def _read_line(self, data: bytes, position: int) -> int:
         """Read what is there of the line that is due; return where reading goes on."""

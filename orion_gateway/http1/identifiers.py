@@ -1,7 +1,7 @@
-"""Choose the ids that a request carries on: X-Request-Id and W3C Trace Context. Random bits are handed in."""
+"""Choose the ids that a request carries on: X-Request-Id and W3C Trace Context. Random bytes are handed in."""
 
 import re
-from dataclasses import dataclass
+from binascii import hexlify
 
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.parsed import RequestHead
@@ -12,13 +12,19 @@ _IDS = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _TRACEPARENT = re.compile(rb"00" + _IDS + rb"|(?!00|ff)[0-9a-f]{2}" + _IDS + rb"(?:-[\x21-\x7e]*)?")
 
 
-@dataclass(slots=True)
+_NO_TRACE = b"0" * 32
+_NO_SPAN = b"0" * 16
+
+
 class Identifiers:
     """The ids that a request carries on: request id, trace id in hex, and a `traceparent` when one had to be made."""
 
-    request_id: bytes
-    trace_id: bytes
-    new_traceparent: bytes | None
+    __slots__ = ("new_traceparent", "request_id", "trace_id")
+
+    def __init__(self, request_id: bytes, trace_id: bytes, new_traceparent: bytes | None) -> None:
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.new_traceparent = new_traceparent
 
 
 def is_request_id(value: bytes) -> bool:
@@ -31,18 +37,24 @@ def is_traceparent(value: bytes) -> bool:
     return _TRACEPARENT.fullmatch(value) is not None
 
 
-def choose_identifiers(head: RequestHead, rules: ForwardedRules, rng_bits: int, *, is_trusted: bool) -> Identifiers:
-    """Keep the ids that may be kept and make the others from 192 random bits.
+def choose_identifiers(head: RequestHead, rules: ForwardedRules, random: bytes, is_trusted: bool) -> Identifiers:
+    """Keep the ids that may be kept and make the others from 24 random bytes.
 
     A request id is kept from a trusted peer; a valid `traceparent` from anybody, unchanged: the gateway records no
     span of its own between. A new one is marked sampled, so that samplers behind that follow their parent
     (OpenTelemetry's default) go on recording.
     """
-    trace = b"%032x" % (rng_bits >> 64 or 1)  # all zeros are no valid id
+    digits = hexlify(random)
+    trace = digits[:32]
+    if trace == _NO_TRACE:  # all zeros are no valid id
+        trace = _NO_TRACE[1:] + b"1"
     kept = head.request_id
     request_id = kept if kept is not None and is_trusted and is_request_id(kept) else trace
     if head.traceparent is not None and is_traceparent(head.traceparent):
         return Identifiers(request_id, head.traceparent[3:35], None)
     if not rules.traceparent:
         return Identifiers(request_id, b"", None)
-    return Identifiers(request_id, trace, b"00-%b-%016x-03" % (trace, rng_bits & 0xFFFFFFFFFFFFFFFF or 1))
+    span = digits[32:]
+    if span == _NO_SPAN:
+        span = _NO_SPAN[1:] + b"1"
+    return Identifiers(request_id, trace, b"00-" + trace + b"-" + span + b"-03")

@@ -1,3 +1,11 @@
+from orion_gateway.http1.body cimport Body, ChunkedBody, LengthBody, NoBody, UntilCloseBody
+
+cdef object _CHUNKED
+cdef object _LENGTH
+cdef object _NONE
+cdef object _UNTIL_CLOSE
+
+
 cdef class Head:
     cdef public list added
     cdef public list connection_tokens
@@ -15,6 +23,9 @@ cdef class Head:
     cpdef bytes value_at(self, tuple span)
     cpdef list values(self, bytes name)
     cpdef bytes first(self, bytes name)
+    cpdef void remove(self, bytes name) except *
+    cpdef void add(self, bytes name, bytes value) except *
+    cpdef void set(self, bytes name, bytes value) except *
 
 
 cdef class RequestHead(Head):
@@ -31,8 +42,19 @@ cdef class RequestHead(Head):
     cdef public bint trailers
     cdef public bytes via
 
+    cpdef bint is_websocket(self) except -1
+    cpdef Body body(self, Py_ssize_t max_trailers)
+
 
 cdef class ResponseHead(Head):
+    cdef public bint has_date
+    cdef public bint has_request_id
     cdef public object keep_alive_timeout
     cdef public bytes reason
     cdef public int status
+
+    cpdef bint is_websocket(self) except -1
+    cpdef Body body(self, Py_ssize_t max_trailers)
+
+
+cpdef list split_list(bytes value)

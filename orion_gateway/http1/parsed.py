@@ -53,6 +53,10 @@ class Framing(Enum):
     UNTIL_CLOSE = auto()
 
 
+# Bound once: looking a member up costs more than what is decided by it.
+_NONE, _LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
+
+
 class Head:
     """A head as it was received, and what of it is not sent on or added."""
 
@@ -76,7 +80,7 @@ class Head:
         self.folded = folded
         self.fields_start = fields_start
         self.minor = minor
-        self.framing = Framing.NONE
+        self.framing = _NONE
         self.content_length = -1
         """The value of Content-Length, or -1 when there is none or it must not be sent on."""
         self.is_keep_alive = minor == 1
@@ -209,9 +213,9 @@ class RequestHead(Head):
 
     def body(self, max_trailers: int) -> Body:
         """Return a fresh reader for the content of this request; its trailer section may have `max_trailers` bytes."""
-        if self.framing is Framing.LENGTH:
+        if self.framing is _LENGTH:
             return LengthBody(self.content_length)
-        if self.framing is Framing.CHUNKED:
+        if self.framing is _CHUNKED:
             return ChunkedBody(max_trailers, self.connection_tokens)
         return NoBody()
 
@@ -219,12 +223,14 @@ class RequestHead(Head):
 class ResponseHead(Head):
     """A response head."""
 
-    __slots__ = ("keep_alive_timeout", "reason", "status")
+    __slots__ = ("has_date", "has_request_id", "keep_alive_timeout", "reason", "status")
 
     def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
         super().__init__(raw, folded, fields_start, minor)
         self.status = status
         self.reason = reason
+        self.has_date = False
+        self.has_request_id = False
         self.keep_alive_timeout: int | None = None
         """Seconds until the endpoint ends an idle connection (`Keep-Alive: timeout=n`, RFC 2068, section 19.7.1.1)."""
 
@@ -234,11 +240,11 @@ class ResponseHead(Head):
 
     def body(self, max_trailers: int) -> Body:
         """Return a fresh reader for the content of this response; its trailer section may have `max_trailers` bytes."""
-        if self.framing is Framing.LENGTH:
+        if self.framing is _LENGTH:
             return LengthBody(self.content_length)
-        if self.framing is Framing.CHUNKED:
+        if self.framing is _CHUNKED:
             return ChunkedBody(max_trailers, self.connection_tokens)
-        if self.framing is Framing.UNTIL_CLOSE:
+        if self.framing is _UNTIL_CLOSE:
             return UntilCloseBody()
         return NoBody()
 

@@ -39,6 +39,8 @@ def parse_response(
         return _find_fault(data, end, limits), end
     raw = data[:end]
     head = ResponseHead(raw, raw.lower(), fields_start, 1 if minor == b"1" else 0, int(status), reason or b"")
+    head.has_date = b"\ndate:" in head.folded
+    head.has_request_id = b"\nx-request-id:" in head.folded
     return _judge(head, method) or head, end
 
 

@@ -90,7 +90,7 @@ async def main() -> None:
 
     limits, peer = HeadLimits(), Peer(None, 8080, b"http", ForwardedRules())
     head = cast("RequestHead", parse_request(REQUEST, limits)[0])
-    ids = choose_identifiers(head, ForwardedRules(), rng.getrandbits(192), is_trusted=False)
+    ids = choose_identifiers(head, ForwardedRules(), rng.randbytes(24), False)
     parts = {
         "whole exchange": exchange,
         "parse and judge a request": lambda: parse_request(REQUEST, limits),

@@ -10,7 +10,7 @@ from tests.http1.feeding import accept
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
 PARENT = b"b7ad6b7169203331"
 VALID = b"00-" + TRACE + b"-" + PARENT + b"-01"
-BITS = (0x1234 << 64) | 0x56
+RANDOM = bytes(14) + b"\x12\x34" + bytes(7) + b"\x56"
 MADE = b"%032x" % 0x1234
 RULES = ForwardedRules()
 
@@ -43,11 +43,11 @@ def test_a_traceparent_is_valid_or_begun_anew(value: bytes, is_valid: bool) -> N
 
 
 def choose(
-    *lines: bytes, rules: ForwardedRules = RULES, bits: int = BITS, trusted: bool = False
+    *lines: bytes, rules: ForwardedRules = RULES, random: bytes = RANDOM, trusted: bool = False
 ) -> tuple[bytes, bytes, bytes | None]:
     """Return request id, trace id and new traceparent for a request with these field lines."""
     head = accept(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
-    ids = choose_identifiers(head, rules, bits, is_trusted=trusted)
+    ids = choose_identifiers(head, rules, random, trusted)
     return ids.request_id, ids.trace_id, ids.new_traceparent
 
 
@@ -85,7 +85,7 @@ def test_a_trace_that_is_switched_off_is_not_begun() -> None:
 
 def test_made_ids_are_never_the_forbidden_zeros() -> None:
     """Without it, one request in very many would carry ids that everybody must ignore."""
-    request_id, trace, parent = choose(bits=0)
+    request_id, trace, parent = choose(random=bytes(24))
     assert parent is not None
     assert is_traceparent(parent)
     assert request_id == trace != b"0" * 32

@@ -64,7 +64,7 @@ def test_a_request_sent_on_means_what_was_received(data: bytes, allows: bool, ru
     if not isinstance(head, RequestHead):
         return
     peer = Peer(ip_address("192.0.2.1"), 80, b"http", rules)
-    ids = choose_identifiers(head, rules, 3 << 64, is_trusted=peer.is_trusted)
+    ids = choose_identifiers(head, rules, bytes(range(24)), peer.is_trusted)
     host = head.host or b"endpoint"
     sent = render_request(head, head.target, host, peer, ids)
     assert sent.count(b"\r\n\r\n") == 1

@@ -1,0 +1,18 @@
+cdef class Peer:
+    """Made once per connection; `describe` is asked once per request."""
+
+    cdef public object address
+    cdef public bint is_trusted
+    cdef public bytes port
+    cdef public object rules
+    cdef public bytes scheme
+    cdef public bytes text
+    cdef public bytes via
+    cdef bytes _forwarded
+    cdef bytes _host
+    cdef bytes _ready
+
+    cpdef bytes describe(self, bytes host)
+    cpdef list describe_once(self, bytes host)
+    cpdef bytes forwarded_element(self, bytes host)
+    cdef bytes _render(self, bytes host)
