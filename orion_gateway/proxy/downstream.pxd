@@ -1,3 +1,5 @@
+from orion_gateway.http1.body cimport Body
+from orion_gateway.http1.fields cimport Peer
 from orion_gateway.http1.parsed cimport RequestHead
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.keeper cimport Keeper
@@ -6,11 +8,11 @@ from orion_gateway.proxy.plane cimport DataPlane
 
 cdef class Downstream:
     cdef public double blocked_since
-    cdef public object body
+    cdef public Body body
     cdef public Exchange exchange
     cdef public bint is_closed
     cdef public bint keep_alive
-    cdef public object peer
+    cdef public Peer peer
     cdef public str peer_name
     cdef public DataPlane plane
     cdef public double since
@@ -32,4 +34,4 @@ cdef class Downstream:
     cdef _advance(self, double now)
     cdef bint _begin_next(self, double now) except -1
     cdef Exchange _open_exchange(self, RequestHead head, double now)
-    cdef _feed(self, Exchange exchange, object body, bytes data, double now)
+    cdef _feed(self, Exchange exchange, Body body, bytes data, double now)

@@ -1,3 +1,4 @@
+from orion_gateway.http1.identifiers cimport Identifiers
 from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
 from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.proxy.downstream cimport Downstream
@@ -13,7 +14,7 @@ cdef class Exchange(Attempt):
     cdef public object endpoint
     cdef public bint expects_upgrade
     cdef public RequestHead head
-    cdef public object ids
+    cdef public Identifiers ids
     cdef public bint is_tunnel
     cdef public object params
     cdef public object phase

@@ -308,10 +308,10 @@ class Exchange(Attempt):
                 downstream.keep_alive = False
             own = downstream.connection_field()
         if downstream.plane.forwarded.request_id:
-            if b"\nx-request-id:" in head.folded:
+            if head.has_request_id:
                 head.remove(b"x-request-id")
             own += b"X-Request-Id: %b\r\n" % self.ids.request_id
-        if b"\ndate:" not in head.folded:  # RFC 9110, section 6.6.1
+        if not head.has_date:  # RFC 9110, section 6.6.1
             own += date_line(time.time())
         self._outgoing.append(render_response(head, framing, own))
         if self.is_tunnel:

@@ -1,9 +1,10 @@
+from orion_gateway.http1.body cimport Body
 from orion_gateway.proxy.attempt cimport Attempt
 
 
 cdef class UpstreamConnection:
     cdef public Attempt attempt
-    cdef public object body
+    cdef public Body body
     cdef public object endpoint
     cdef public bint has_extra
     cdef public double idle_limit
@@ -20,7 +21,7 @@ cdef class UpstreamConnection:
     cpdef begin(self, Attempt attempt, double now)
     cpdef release(self, double now, bint is_clean)
     cdef _read_head(self, Attempt attempt, bytes data, double now)
-    cdef _read_body(self, Attempt attempt, object body, bytes data, double now)
+    cdef _read_body(self, Attempt attempt, Body body, bytes data, double now)
 
 
 cdef class ServicePool:
