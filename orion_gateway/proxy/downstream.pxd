@@ -33,5 +33,6 @@ cdef class Downstream:
     cpdef end_exchange(self, double now, bint keep)
     cdef _advance(self, double now)
     cdef bint _begin_next(self, double now) except -1
+    cdef _begin(self, RequestHead head, bytes rest, DataPlane plane, double now)
     cdef Exchange _open_exchange(self, RequestHead head, double now)
     cdef _feed(self, Exchange exchange, Body body, bytes data, double now)

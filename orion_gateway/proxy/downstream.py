@@ -13,9 +13,9 @@ import fcntl
 import socket
 import struct
 import termios
-import time
 import traceback
 from ipaddress import ip_address
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -89,7 +89,7 @@ class Downstream:
         self.keep_alive = True
         self.is_closed = False
         """Nothing is written any more."""
-        self.since = time.monotonic()
+        self.since = monotonic()
         """Since when it waits: for its first byte, for the rest of a head, for its next request, for its end."""
         self.blocked_since = 0.0
         """Since when the client has taken nothing although bytes wait for it; 0 while writing is free."""
@@ -115,7 +115,7 @@ class Downstream:
 
     def data_received(self, data: bytes) -> None:
         """Feed the exchange in flight, or look for the next head."""
-        now = time.monotonic()
+        now = monotonic()
         exchange, body = self.exchange, self.body
         if exchange is None:
             if self._is_lingering:
@@ -123,7 +123,7 @@ class Downstream:
                 return
             if not self._buffer:
                 self.since = now
-            self._buffer = self._buffer + data if self._buffer else data
+            self._buffer += data
             if self._is_busy:
                 self.adjust_reading()
             else:
@@ -151,7 +151,7 @@ class Downstream:
 
     def pause_writing(self) -> None:
         """The client reads slowly: let the endpoint wait."""
-        self.blocked_since = time.monotonic()
+        self.blocked_since = monotonic()
         self._unwritten = self.unwritten
         if self.exchange is not None:
             self.exchange.block_response()
@@ -160,9 +160,9 @@ class Downstream:
         """The client has read: go on."""
         self.blocked_since = 0.0
         if self.exchange is not None:
-            self.exchange.unblock_response(time.monotonic())
+            self.exchange.unblock_response(monotonic())
         elif self._buffer and not self._is_busy:
-            self._advance(time.monotonic())
+            self._advance(monotonic())
 
     # -- for the exchange -------------------------------------------------------------------------------------------
 
@@ -271,12 +271,12 @@ class Downstream:
     def close_idle(self) -> None:
         """Close a connection that has nothing in flight."""
         if self.exchange is None and not self._buffer and not self._is_lingering and not self.is_closing:
-            self._close(time.monotonic())
+            self._close(monotonic())
 
     def abort(self) -> None:
         """Close at once; the exchange in flight is recorded as cut."""
         if self.exchange is not None:
-            self.exchange.fail(Reason.DRAIN_CUT, time.monotonic())
+            self.exchange.fail(Reason.DRAIN_CUT, monotonic())
         self.transport.abort()
 
     # -- inside -----------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ class Downstream:
         return not self._is_lingering and not self.is_closing
 
     def _go_on(self) -> None:
-        self._advance(time.monotonic())
+        self._advance(monotonic())
 
     def _begin_next(self, now: float) -> bool:
         """Begin one request; return False when its head is not complete or not acceptable."""
@@ -324,7 +324,11 @@ class Downstream:
         if isinstance(head, Refusal):
             self._refuse(Reason.HTTP_REQUEST_ERROR, head, now)
             return False
-        rest = self._buffer[used:]
+        self._begin(head, self._buffer[used:], plane, now)
+        return True
+
+    def _begin(self, head: RequestHead, rest: bytes, plane: DataPlane, now: float) -> None:
+        """Begin an exchange; `rest` came behind its head."""
         self._seen = 0
         self._has_served = True
         self.keep_alive = head.is_keep_alive
@@ -343,7 +347,6 @@ class Downstream:
                 log.exception("a request could not be begun", id=exchange.ids.request_id.decode("ascii"))
                 message = traceback.format_exc() if plane.settings.is_development else None
                 exchange.fail(Reason.PROXY_INTERNAL_ERROR, now, message=message)
-        return True
 
     def _open_exchange(self, head: RequestHead, now: float) -> Exchange:
         ids = identify(head, self.plane, is_trusted=self.peer.is_trusted)
@@ -377,7 +380,7 @@ class Downstream:
     def _abandon(self) -> None:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            exchange.abandon(time.monotonic())
+            exchange.abandon(monotonic())
 
     def _linger(self, now: float, *, at_once: bool) -> None:
         """Close after the client has read the answer: end our side, and read its bytes away for a while."""

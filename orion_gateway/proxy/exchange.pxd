@@ -1,9 +1,27 @@
+cimport cython
+
 from orion_gateway.http1.identifiers cimport Identifiers
 from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
 from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.proxy.downstream cimport Downstream
 from orion_gateway.proxy.plane cimport LiveRoute
 from orion_gateway.proxy.upstream cimport ServicePool, UpstreamConnection
+
+
+cdef object _NO_BODY
+cdef object _BY_LENGTH
+cdef object _CHUNKED
+cdef object _UNTIL_CLOSE
+cdef object _QUEUED
+cdef object _CONNECTING
+cdef object _WAITING
+cdef object _RECEIVING
+cdef object _ANSWERED
+cdef object _SUCCEEDED
+cdef object _FAILED
+cdef object _ABANDONED
+cdef Py_ssize_t _JOINED
+cdef Py_ssize_t _SMALL
 
 
 cdef class Exchange(Attempt):
@@ -61,4 +79,5 @@ cdef class Exchange(Attempt):
     cdef _finish(self, object verdict, object reason, double now)
 
 
+@cython.locals(size=Py_ssize_t)
 cdef _write(object transport, object pieces)

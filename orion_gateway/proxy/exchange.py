@@ -9,7 +9,7 @@ any other whose two bodies are open-ended after the 101.
 
 from __future__ import annotations
 
-import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
@@ -42,6 +42,12 @@ _SMALL = 512
 
 CLIENT_CLOSED_REQUEST = 499
 """The status logged for a client that left before the answer began (nginx's code; never sent)."""
+
+# Members of enumerations are found once: compiled, a look-up costs as much as what surrounds it.
+_NO_BODY, _BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
+_QUEUED, _CONNECTING, _WAITING = Phase.QUEUED, Phase.CONNECTING, Phase.WAITING
+_RECEIVING, _ANSWERED = Phase.RECEIVING, Phase.ANSWERED
+_SUCCEEDED, _FAILED, _ABANDONED = Verdict.SUCCEEDED, Verdict.FAILED, Verdict.ABANDONED
 
 _NO_TIMEOUTS = UpstreamTimeouts(connect=None, response=None, idle=None, total=None)
 _NO_PARAMS: Mapping[str, bytes] = {}
@@ -107,8 +113,8 @@ class Exchange(Attempt):
         """The request target as sent upstream, before an endpoint's base path."""
         self.attempts = 0
         self.started = self.since = self.request_progress = now
-        self.phase = Phase.QUEUED
-        self.request_done = head.framing is Framing.NONE
+        self.phase = _QUEUED
+        self.request_done = head.framing is _NO_BODY
         self.request_bytes = 0
         self.request_limit: int | None = None
         self.unread_since = 0.0
@@ -124,7 +130,7 @@ class Exchange(Attempt):
         self.bytes_out = 0
         """Content sent to the client."""
         self.upstream_duration = 0.0
-        self._is_chunked_up = head.framing is Framing.CHUNKED
+        self._is_chunked_up = head.framing is _CHUNKED
         self._is_chunked_down = False
         self._held: list[Payload] = []  # content that waits for a connection
         self._outgoing: list[Payload] = []  # what goes to the client with the next flush
@@ -176,10 +182,11 @@ class Exchange(Attempt):
 
     def take_request(self, pieces: Sequence[Payload], now: float) -> None:
         """Relay content of the request, or hold it until a connection stands."""
-        self.request_bytes += sum(map(len, pieces))
+        for piece in pieces:
+            self.request_bytes += len(piece)
         self.request_progress = now
         self.awaits_continue = False
-        if self.phase is Phase.ANSWERED:
+        if self.phase is _ANSWERED:
             return  # read away, so that the connection can be kept
         if self.request_limit is not None and self.request_bytes > self.request_limit and not self.is_tunnel:
             self.fail(Reason.REQUEST_TOO_LARGE, now)
@@ -193,26 +200,26 @@ class Exchange(Attempt):
     def end_request(self, now: float, trailers: bytes = b"") -> None:
         """Take the end of the request's content."""
         self.request_done = True
-        if self.phase is Phase.ANSWERED:
+        if self.phase is _ANSWERED:
             self.downstream.end_exchange(now, keep=True)
             return
         self._trailers = trailers
         self.unblock_request(now)  # nothing more will be held, and only who reads sees a client leave
         if self.upstream is not None:
-            if self.phase is Phase.WAITING:
+            if self.phase is _WAITING:
                 self.since = now
             if self._is_chunked_up:
                 self._send(self.upstream, [self._last_chunk()])
 
     def abandon(self, now: float) -> None:
         """Stop: the client is gone. A tunnel ends well this way; anything else is no verdict about the endpoint."""
-        if self.phase is Phase.ANSWERED:
+        if self.phase is _ANSWERED:
             return
         if self.is_tunnel:
             self._end_tunnel(now)
         else:
-            self._stop_upstream(Verdict.ABANDONED, Reason.CLIENT_GONE, now)
-            self._finish(Verdict.ABANDONED, Reason.CLIENT_GONE, now)
+            self._stop_upstream(_ABANDONED, Reason.CLIENT_GONE, now)
+            self._finish(_ABANDONED, Reason.CLIENT_GONE, now)
 
     def block_response(self) -> None:
         """The client takes no more now: stop reading from the endpoint."""
@@ -231,13 +238,13 @@ class Exchange(Attempt):
         """Note the endpoint of this attempt."""
         self.endpoint = endpoint
         self.attempts += 1
-        self.phase = Phase.CONNECTING
+        self.phase = _CONNECTING
         self.since = self._attempt_started = now
 
     def take_connection(self, connection: UpstreamConnection, now: float) -> None:
         """Write the head and what was held of the content."""
         self.upstream = connection
-        self.phase = Phase.WAITING
+        self.phase = _WAITING
         self.since = now
         outgoing: list[Payload] = [self._render_head(connection.endpoint)]
         if self._held:
@@ -248,7 +255,7 @@ class Exchange(Attempt):
         # Before the write, which may find at once that the endpoint takes no more.
         self.unblock_request(now)
         # Read again: what this callback took until here is the gateway's own time, not the endpoint's.
-        self._sent_at = max(now, time.monotonic())
+        self._sent_at = max(now, monotonic())
         _write(connection.transport, outgoing)
 
     def lose_upstream(self, reason: Reason, now: float) -> None:
@@ -288,17 +295,17 @@ class Exchange(Attempt):
     def take_response_head(self, head: ResponseHead, now: float) -> None:
         """Judge an upgrade, then send the head on with the framing that this client understands."""
         if head.status == 101 and not self._begin_tunnel(head):
-            self._stop_upstream(Verdict.FAILED, Reason.HTTP_UPGRADE_FAILED, now)
+            self._stop_upstream(_FAILED, Reason.HTTP_UPGRADE_FAILED, now)
             self._fail_downstream(Reason.HTTP_UPGRADE_FAILED, now)
             return
-        self.phase = Phase.RECEIVING
+        self.phase = _RECEIVING
         self.since = now
         self._response = head
         self.status = head.status
         downstream = self.downstream
         framing = own = b""
         if not self.is_tunnel:
-            if head.framing is Framing.CHUNKED or head.framing is Framing.UNTIL_CLOSE:
+            if head.framing is _CHUNKED or head.framing is _UNTIL_CLOSE:
                 if self.head.minor == 1:
                     self._is_chunked_down = True
                     framing = b"Transfer-Encoding: chunked\r\n"
@@ -307,12 +314,12 @@ class Exchange(Attempt):
             if not self.request_done and not self._can_drain():
                 downstream.keep_alive = False
             own = downstream.connection_field()
-        if downstream.plane.forwarded.request_id:
+        if downstream.plane.says_request_id:
             if head.has_request_id:
                 head.remove(b"x-request-id")
-            own += b"X-Request-Id: %b\r\n" % self.ids.request_id
+            own += b"X-Request-Id: " + self.ids.request_id + b"\r\n"
         if not head.has_date:  # RFC 9110, section 6.6.1
-            own += date_line(time.time())
+            own += date_line(time())
         self._outgoing.append(render_response(head, framing, own))
         if self.is_tunnel:
             self._open_tunnel()
@@ -346,9 +353,9 @@ class Exchange(Attempt):
         if response.keep_alive_timeout is not None:
             # One second less than it says: the request must arrive before the endpoint closes.
             connection.idle_limit = min(connection.idle_limit, response.keep_alive_timeout - 1)
-        is_clean = self.request_done and response.is_keep_alive and response.framing is not Framing.UNTIL_CLOSE
+        is_clean = self.request_done and response.is_keep_alive and response.framing is not _UNTIL_CLOSE
         connection.release(now, is_clean=is_clean)
-        verdict = Verdict.FAILED if self.status >= 500 else Verdict.SUCCEEDED
+        verdict = _FAILED if self.status >= 500 else _SUCCEEDED
         self._give_place_back(verdict, None, now)
         self._end_answer(verdict, None, now)
 
@@ -371,7 +378,7 @@ class Exchange(Attempt):
     def reply(self, status: int, now: float, content: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer without an endpoint."""
         self._write_reply(status, content, headers)
-        self._end_answer(Verdict.SUCCEEDED, None, now)
+        self._end_answer(_SUCCEEDED, None, now)
 
     def fail(
         self,
@@ -383,7 +390,7 @@ class Exchange(Attempt):
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         """Give up on this exchange: stop what runs upstream, then answer with an error, or cut what has begun."""
-        if self.phase is Phase.ANSWERED:  # only the rest of the request was still awaited
+        if self.phase is _ANSWERED:  # only the rest of the request was still awaited
             self.downstream.end_exchange(now, keep=False)
             return
         if reason is Reason.REQUEST_TIMEOUT:  # what did not come in time is not waited for once more
@@ -408,8 +415,8 @@ class Exchange(Attempt):
     def _judge(self, reason: Reason) -> Verdict:
         """Return whose fault it is: a verdict about the service only where that is at fault."""
         if reason in UPSTREAM_FAULTS:
-            return Verdict.FAILED
-        return Verdict.ABANDONED if self.attempts else Verdict.REFUSED
+            return _FAILED
+        return _ABANDONED if self.attempts else Verdict.REFUSED
 
     def _render_head(self, endpoint: Endpoint) -> bytes:
         assert self.route is not None
@@ -463,8 +470,8 @@ class Exchange(Attempt):
         connection, self.upstream = self.upstream, None
         if connection is not None:
             connection.close(now)
-        self._give_place_back(Verdict.SUCCEEDED, reason, now)
-        self._finish(Verdict.SUCCEEDED, reason, now)
+        self._give_place_back(_SUCCEEDED, reason, now)
+        self._finish(_SUCCEEDED, reason, now)
         self.downstream.end_exchange(now, keep=False)
 
     def _stop_upstream(self, verdict: Verdict, reason: Reason, now: float) -> None:
@@ -497,7 +504,7 @@ class Exchange(Attempt):
         verdict = self._judge(reason)
         if self._has_begun:
             response = self._response
-            is_framed = self._is_chunked_down or (response is not None and response.framing is Framing.LENGTH)
+            is_framed = self._is_chunked_down or (response is not None and response.framing is _BY_LENGTH)
             self._flush()
             self._finish(verdict, reason, now)
             # A client that takes nothing would not learn of an orderly end either.
@@ -516,7 +523,7 @@ class Exchange(Attempt):
             path=self.head.path,
             request_id=self.ids.request_id,
             accept=self.head.first(b"accept"),
-            now=time.time(),
+            now=time(),
             message=message,
             endpoint="" if shown is None else shown.url,
         )
@@ -531,10 +538,10 @@ class Exchange(Attempt):
         if not self._can_drain():
             downstream.keep_alive = False
         own = downstream.connection_field()
-        if downstream.plane.forwarded.request_id:
-            own += b"X-Request-Id: %b\r\n" % self.ids.request_id
+        if downstream.plane.says_request_id:
+            own += b"X-Request-Id: " + self.ids.request_id + b"\r\n"
         self.status = status
-        own += date_line(time.time())
+        own += date_line(time())
         head, content = render_local(status, headers, content, own=own, is_head=self.method == b"HEAD")
         self.bytes_out = len(content)
         if not downstream.is_closing:
@@ -545,7 +552,7 @@ class Exchange(Attempt):
         if self.request_done:
             return True
         head = self.head
-        return head.framing is Framing.LENGTH and head.content_length <= DRAINABLE and not head.expects_continue
+        return head.framing is _BY_LENGTH and head.content_length <= DRAINABLE and not head.expects_continue
 
     def _end_answer(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
         """The answer is complete; leave, or first read the rest of the request away."""
@@ -558,8 +565,8 @@ class Exchange(Attempt):
 
     def _finish(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
         """Record the exchange."""
-        self.phase = Phase.ANSWERED
-        if verdict is Verdict.ABANDONED and not self.status:
+        self.phase = _ANSWERED
+        if verdict is _ABANDONED and not self.status:
             self.status = CLIENT_CLOSED_REQUEST
         self.downstream.plane.record(self, verdict, reason, now)
 
@@ -569,7 +576,9 @@ def _write(transport: asyncio.WriteTransport, pieces: Sequence[Payload]) -> None
     if len(pieces) == 1:
         transport.write(pieces[0])
         return
-    size = sum(map(len, pieces))
+    size = 0
+    for piece in pieces:
+        size += len(piece)
     if size <= _JOINED or size < _SMALL * len(pieces):
         transport.write(b"".join(pieces))
     else:

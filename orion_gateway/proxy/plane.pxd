@@ -20,6 +20,7 @@ cdef class DataPlane:
     cdef public object head_limits
     cdef public object client_timeouts
     cdef public object forwarded
+    cdef public bint says_request_id
     cdef public bytes pseudonym
     cdef public object access_log
     cdef public object random_bits

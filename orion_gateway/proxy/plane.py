@@ -6,9 +6,9 @@ two requests and an exchange ends under the one it began with.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from orion_gateway.http1.fields import ForwardedRules
@@ -92,6 +92,7 @@ class DataPlane:
         self.head_limits = settings.head_limits
         self.client_timeouts = settings.client_timeouts
         self.forwarded = settings.forwarded
+        self.says_request_id = settings.forwarded.request_id
         self.pseudonym = settings.forwarded.pseudonym
         self.access_log = access_log
         self.random_bits = rng.getrandbits
@@ -108,7 +109,7 @@ class DataPlane:
         now: float,
     ) -> None:
         """Count and log an exchange that has ended; what its last callback took until here is part of it."""
-        duration = max(now, time.monotonic()) - exchange.started
+        duration = max(now, monotonic()) - exchange.started
         live = self._unmatched if exchange.route is None else exchange.route
         live.metrics.record(
             exchange.method,

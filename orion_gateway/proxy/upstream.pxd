@@ -1,4 +1,5 @@
 from orion_gateway.http1.body cimport Body
+from orion_gateway.http1.parsed cimport ResponseHead
 from orion_gateway.proxy.attempt cimport Attempt
 
 
@@ -21,6 +22,7 @@ cdef class UpstreamConnection:
     cpdef begin(self, Attempt attempt, double now)
     cpdef release(self, double now, bint is_clean)
     cdef _read_head(self, Attempt attempt, bytes data, double now)
+    cdef _take_head(self, Attempt attempt, ResponseHead head, bytes data, double now)
     cdef _read_body(self, Attempt attempt, Body body, bytes data, double now)
 
 

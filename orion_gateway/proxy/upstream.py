@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import time
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from orion_gateway.http1.body import BodyRefused
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from orion_gateway.balancer.policy import Policy
     from orion_gateway.http1.body import Body
+    from orion_gateway.http1.parsed import ResponseHead
     from orion_gateway.proxy.attempt import Attempt
     from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Endpoint, Outcome, Service
@@ -91,9 +92,9 @@ class UpstreamConnection:
         if self.attempt is None:
             self.transport.abort()
         elif self.body is None:
-            self._read_head(self.attempt, data, time.monotonic())
+            self._read_head(self.attempt, data, monotonic())
         else:
-            self._read_body(self.attempt, self.body, data, time.monotonic())
+            self._read_body(self.attempt, self.body, data, monotonic())
 
     def eof_received(self) -> bool:
         """Remember that the end was a clean one: it may be the end of a body."""
@@ -108,7 +109,7 @@ class UpstreamConnection:
         attempt, self.attempt = self.attempt, None
         if attempt is None:
             return
-        now = time.monotonic()
+        now = monotonic()
         if self.body is None:
             is_answered = self._unparsed or self._interim
             reason = Reason.HTTP_RESPONSE_INCOMPLETE if is_answered else Reason.CONNECTION_TERMINATED
@@ -121,12 +122,12 @@ class UpstreamConnection:
     def pause_writing(self) -> None:
         """Pass the endpoint's slowness on."""
         if self.attempt is not None:
-            self.attempt.block_request(time.monotonic())
+            self.attempt.block_request(monotonic())
 
     def resume_writing(self) -> None:
         """Let the request flow again."""
         if self.attempt is not None:
-            self.attempt.unblock_request(time.monotonic())
+            self.attempt.unblock_request(monotonic())
 
     def begin(self, attempt: Attempt, now: float) -> None:
         """Serve this attempt."""
@@ -156,7 +157,7 @@ class UpstreamConnection:
         self.transport.close()
 
     def _read_head(self, attempt: Attempt, data: bytes, now: float) -> None:
-        data = self._unparsed + data if self._unparsed else data
+        data = self._unparsed + data
         while True:
             head, used = parse_response(data, self._limits, attempt.method, self._seen)
             if head is None:
@@ -176,6 +177,10 @@ class UpstreamConnection:
             attempt.take_interim(head, now)
             if not data:
                 return
+        self._take_head(attempt, head, data, now)
+
+    def _take_head(self, attempt: Attempt, head: ResponseHead, data: bytes, now: float) -> None:
+        """Tell the attempt of its final head, and of the `data` that came behind it."""
         self.body = head.body(self._limits.section)
         attempt.take_response_head(head, now)
         if self.attempt is not attempt:
@@ -329,7 +334,7 @@ class ServicePool:
         for connection in list(self._open):
             connection.transport.abort()
         for attempt in waiting:
-            attempt.lose_upstream(Reason.DESTINATION_UNAVAILABLE, time.monotonic())
+            attempt.lose_upstream(Reason.DESTINATION_UNAVAILABLE, monotonic())
 
     def _connect(self, attempt: Attempt, endpoint: Endpoint, now: float) -> None:
         """Take a place on the endpoint and the connection that was used last, or open one."""
@@ -365,15 +370,15 @@ class ServicePool:
                 await loop.create_connection(factory, endpoint.host, endpoint.port)
         except (OSError, UnicodeError) as error:
             del self._opening[attempt]
-            attempt.lose_upstream(reason_of_connect_error(error), time.monotonic())
+            attempt.lose_upstream(reason_of_connect_error(error), monotonic())
             return
         # An attempt that leaves cancels this task, in which case the connection is closed where it was being opened.
         del self._opening[attempt]
         if connection.transport.is_closing():  # closed by the other side as soon as it stood
-            attempt.lose_upstream(Reason.CONNECTION_TERMINATED, time.monotonic())
+            attempt.lose_upstream(Reason.CONNECTION_TERMINATED, monotonic())
         else:
             self._open.add(connection)
-            connection.begin(attempt, time.monotonic())
+            connection.begin(attempt, monotonic())
 
 
 def _is_fresh(connection: UpstreamConnection, now: float) -> bool:
