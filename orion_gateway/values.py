@@ -63,16 +63,27 @@ class Verdict(Enum):
     """The gateway answered without an attempt: no verdict either."""
 
 
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt. `status` is the upstream's, 0 without a response head; `duration` in seconds."""
+    """What came of one attempt. Nobody changes it (freezing it would cost on the hot path)."""
 
-    verdict: Verdict
-    reason: Reason | None = None
-    status: int = 0
-    duration: float = 0.0
-    sent: bool = False
-    """Whether any byte of the request may have reached the endpoint."""
+    __slots__ = ("duration", "reason", "sent", "status", "verdict")
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        reason: Reason | None = None,
+        status: int = 0,
+        duration: float = 0.0,
+        sent: bool = False,
+    ) -> None:
+        self.verdict = verdict
+        self.reason = reason
+        self.status = status
+        """The upstream's, 0 without a response head."""
+        self.duration = duration
+        """In seconds."""
+        self.sent = sent
+        """Whether any byte of the request may have reached the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +98,52 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(slots=True, eq=False)
 class Endpoint:
-    """One address of a service, with the live counts of this worker.
+    """One address of a service, with the live counts of this worker. Two are equal only when they are one.
 
     `host` and `port` or `path` (a Unix socket) say where; `authority` is what its Host field would be;
     `base_path` is put before the request's path, `""` for none, never ending in `/`.
     """
 
-    url: str
-    authority: str
-    host: str = ""
-    port: int = 0
-    path: str = ""
-    tls: bool = False
-    base_path: str = ""
-    weight: int = 1
-    metadata: tuple[tuple[str, str], ...] = ()
-    max_in_flight: int = 1024
-    in_flight: int = 0
+    __slots__ = (
+        "authority",
+        "base_path",
+        "host",
+        "in_flight",
+        "max_in_flight",
+        "metadata",
+        "path",
+        "port",
+        "tls",
+        "url",
+        "weight",
+    )
+
+    def __init__(
+        self,
+        url: str,
+        authority: str,
+        host: str = "",
+        port: int = 0,
+        path: str = "",
+        tls: bool = False,
+        base_path: str = "",
+        weight: int = 1,
+        metadata: tuple[tuple[str, str], ...] = (),
+        max_in_flight: int = 1024,
+        in_flight: int = 0,
+    ) -> None:
+        self.url = url
+        self.authority = authority
+        self.host = host
+        self.port = port
+        self.path = path
+        self.tls = tls
+        self.base_path = base_path
+        self.weight = weight
+        self.metadata = metadata
+        self.max_in_flight = max_in_flight
+        self.in_flight = in_flight
 
     @property
     def is_full(self) -> bool:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.balancer.policy import Policy
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from orion_gateway.values import Endpoint, Outcome
+    from orion_gateway.values import Endpoint
 
 
-class LeastConnections:
+class LeastConnections(Policy):
     """Weighted least connections (HAProxy's leastconn): the smallest count per weight wins; ties go in turn."""
 
+    __slots__ = ("_eligible", "_start")
+
     def __init__(self) -> None:
-        self._eligible: Sequence[Endpoint] = ()
+        self._eligible: list[Endpoint] = []
         self._start = 0
 
     def update(self, eligible: Sequence[Endpoint]) -> None:
@@ -25,17 +29,22 @@ class LeastConnections:
 
     def pick(self, key: int, now: float, rng: Random) -> Endpoint | None:  # noqa: ARG002 (the contract's)
         """Return the least loaded endpoint; one at its cap only when all are."""
-        eligible, start = self._eligible, self._start
-        if not eligible:
-            return None
-        best: int = min((*range(start, len(eligible)), *range(start)), key=self._rank)
-        # Looking from behind the last choice gives ties to everybody in turn: min takes the first of equals.
-        self._start = (best + 1) % len(eligible)
-        return eligible[best]
+        eligible, at = self._eligible, self._start
+        count = len(eligible)
+        best = None
+        # Looking from behind the last choice gives ties to everybody in turn: only a better one takes the place.
+        for _ in range(count):
+            endpoint = eligible[at]
+            at = at + 1 if at + 1 < count else 0
+            if best is None or _is_better(endpoint, best):
+                best = endpoint
+                self._start = at
+        return best
 
-    def observe(self, endpoint: Endpoint, outcome: Outcome) -> None:
-        """Learn nothing: the live counts say it all."""
 
-    def _rank(self, at: int) -> tuple[bool, float]:
-        endpoint = self._eligible[at]
-        return endpoint.is_full, endpoint.in_flight / endpoint.weight
+def _is_better(one: Endpoint, other: Endpoint) -> bool:
+    is_full = one.in_flight >= one.max_in_flight
+    if is_full is not (other.in_flight >= other.max_in_flight):
+        return not is_full
+    # The counts per weight are compared as fractions, without dividing.
+    return one.in_flight * other.weight < other.in_flight * one.weight

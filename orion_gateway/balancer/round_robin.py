@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.balancer.policy import Policy
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from orion_gateway.values import Endpoint, Outcome
+    from orion_gateway.values import Endpoint
 
 
-class RoundRobin:
+class RoundRobin(Policy):
     """Smooth weighted round robin (nginx): weights {5, 1, 1} give a a b a c a a, never a burst of a's.
 
     At each pick every eligible endpoint gains its weight; the richest is taken and pays the sum of all weights.
     """
 
+    __slots__ = ("_current", "_eligible", "_is_weighted", "_next")
+
     def __init__(self) -> None:
-        self._eligible: Sequence[Endpoint] = ()
+        self._eligible: list[Endpoint] = []
         self._current: list[int] = []
         self._next = 0
         self._is_weighted = False
@@ -37,32 +41,30 @@ class RoundRobin:
         return self._pick_weighted() if self._is_weighted else self._pick_next()
 
     def _pick_next(self) -> Endpoint:
-        eligible = self._eligible
+        eligible, at = self._eligible, self._next
         count = len(eligible)
-        for step in range(count):
-            at = (self._next + step) % count
-            if not eligible[at].is_full:
+        for _ in range(count):
+            endpoint = eligible[at]
+            at = at + 1 if at + 1 < count else 0
+            if endpoint.in_flight < endpoint.max_in_flight:
                 break
-        else:
-            at = self._next
-        self._next = (at + 1) % count
-        return eligible[at]
+        self._next = at
+        return endpoint
 
     def _pick_weighted(self) -> Endpoint:
-        current = self._current
+        eligible, current = self._eligible, self._current
         best = -1
-        total = 0
-        for at, endpoint in enumerate(self._eligible):
-            if endpoint.is_full:
+        most = total = 0
+        for at in range(len(eligible)):
+            endpoint = eligible[at]
+            if endpoint.in_flight >= endpoint.max_in_flight:
                 continue
-            current[at] += endpoint.weight
             total += endpoint.weight
-            if best < 0 or current[at] > current[best]:
-                best = at
+            mine: int = current[at] + endpoint.weight
+            current[at] = mine
+            if best < 0 or mine > most:
+                best, most = at, mine
         if best < 0:
-            return self._eligible[0]
-        current[best] -= total
-        return self._eligible[best]
-
-    def observe(self, endpoint: Endpoint, outcome: Outcome) -> None:
-        """Learn nothing: turns do not depend on outcomes."""
+            return eligible[0]
+        current[best] = most - total
+        return eligible[best]

@@ -118,7 +118,7 @@ class DataPlane:
             duration - exchange.upstream_duration,
             len(exchange.head.raw) + exchange.request_bytes,
             exchange.bytes_out,
-            is_local=exchange.is_local,
+            exchange.is_local,
         )
         self.access_log.write(exchange, live.name, live.service, duration, reason)
 

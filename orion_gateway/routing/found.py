@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from orion_gateway.values import Route
 
@@ -25,7 +25,6 @@ class RequestView(Protocol):
         """Return the values of every field line with this lower-case name, in their order."""
 
 
-@dataclass(slots=True)
 class Matched:
     """A route takes the request. Shared between requests: nobody changes it (freezing it would cost on the hot path).
 
@@ -34,9 +33,17 @@ class Matched:
     took under `**`: empty, or text that starts with `/`.
     """
 
-    route: Route
-    index: int
-    params: Mapping[str, bytes]
+    __slots__ = ("index", "params", "route")
+
+    def __init__(self, route: Route, index: int, params: dict[str, bytes]) -> None:
+        self.route = route
+        self.index = index
+        self.params = params
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Matched):
+            return NotImplemented
+        return (self.route, self.index, self.params) == (other.route, other.index, other.params)
 
 
 @dataclass(frozen=True, slots=True)

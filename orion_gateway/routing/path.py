@@ -13,7 +13,6 @@ becomes `%2e%2e`, which is no dot segment. `%2F` alone is not decoded, or a segm
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 # Segments of visible ASCII without what needs a second look: `%`, `\`, `#`, `?`, a leading dot, no byte at all.
@@ -32,7 +31,6 @@ class PathRefused(Exception):  # noqa: N818 (it is a verdict about a request, no
         self.message = message
 
 
-@dataclass(slots=True)
 class JudgedPath:
     """A path that may be matched: `raw` as received, `segments` decoded.
 
@@ -40,10 +38,13 @@ class JudgedPath:
     last is empty (`//`).
     """
 
-    raw: bytes
-    segments: list[bytes]
-    has_encoded_slash: bool
-    has_empty_segments: bool
+    __slots__ = ("has_empty_segments", "has_encoded_slash", "raw", "segments")
+
+    def __init__(self, raw: bytes, segments: list[bytes], has_encoded_slash: bool, has_empty_segments: bool) -> None:
+        self.raw = raw
+        self.segments = segments
+        self.has_encoded_slash = has_encoded_slash
+        self.has_empty_segments = has_empty_segments
 
     @property
     def decoded(self) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orion_gateway.routing.demands import taken_methods
 from orion_gateway.routing.found import Found, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.hosts import host_rank, normalise_host, table_host
-from orion_gateway.routing.tree import Entry, Node, grow_tree, walk
+from orion_gateway.routing.tree import Entry, Node, Walk, grow_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,8 @@ class RouteTable:
         the name of the one by which the request came in.
         """
         for tree in self.trees_for(host):
-            for entries in walk(tree, path.segments):
+            walk = Walk(tree, path.segments)
+            while (entries := walk.advance()) is not None:
                 for entry in entries:
                     if not entry.demands or entry.unmet(method, path, request, listener) is None:
                         objection = entry.objection_to(path)
@@ -87,7 +88,7 @@ class RouteTable:
     def _refuse(self, method: bytes, host: bytes, path: JudgedPath, request: RequestView, listener: str) -> Found:
         allowed: set[bytes] = set()
         for tree in self.trees_for(host):
-            for entries in walk(tree, path.segments):
+            for entries in Walk(tree, path.segments):
                 for entry in entries:
                     if entry.lacks_only_method(method, path, request, listener):
                         allowed |= taken_methods(entry.route.match.methods)

@@ -14,7 +14,7 @@ from orion_gateway.routing.found import REST, Matched
 from orion_gateway.routing.precedence import Kind, path_steps, precedence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from orion_gateway.routing.demands import Demand
     from orion_gateway.routing.found import RequestView
@@ -70,7 +70,7 @@ class Entry:
         encoded = path.raw[1:].split(b"/")
         params = {name: encoded[at] for name, at in self._params}
         if self._rest is not None:
-            params[REST] = b"".join(b"/" + segment for segment in encoded[self._rest :])
+            params[REST] = b"".join([b"/" + segment for segment in encoded[self._rest :]])
         return Matched(self.route, self.index, params)
 
 
@@ -107,32 +107,51 @@ def grow_tree(entries: Iterable[Entry]) -> Node:
     return root
 
 
-def walk(root: Node, segments: list[bytes]) -> Iterator[list[Entry]]:
-    """Yield the routes whose path takes these decoded segments, best first, in lists of those that stand together.
+class Walk:
+    """The routes whose path takes these decoded segments, best first, in lists of those that stand together.
 
     Whether an expression matches is one of its route's demands and not asked here.
     """
-    depth = len(segments)
-    waiting = [(root, 0)]  # a node and the number of segments that led to it; -1: only its open routes are left
-    while waiting:
-        node, at = waiting.pop()
-        if at < 0:
-            yield node.open
-            continue
-        while at < depth:
-            if node.open:
-                waiting.append((node, -1))
-            segment = segments[at]
-            at += 1
-            following = node.literals.get(segment)
-            if node.param is not None and segment:
+
+    __slots__ = ("_segments", "_waiting")
+
+    def __init__(self, root: Node, segments: list[bytes]) -> None:
+        self._segments = segments
+        # A node and the number of segments that led to it; -1: only its open routes are left.
+        self._waiting = [(root, 0)]
+
+    def __iter__(self) -> Walk:
+        return self
+
+    def __next__(self) -> list[Entry]:
+        entries = self.advance()
+        if entries is None:
+            raise StopIteration
+        return entries
+
+    def advance(self) -> list[Entry] | None:
+        """Return the next list, which may be empty; None when there is no more."""
+        segments, waiting = self._segments, self._waiting
+        depth = len(segments)
+        while waiting:
+            node, at = waiting.pop()
+            if at < 0:
+                return node.open
+            while at < depth:
+                if node.open:
+                    waiting.append((node, -1))
+                segment = segments[at]
+                at += 1
+                following = node.literals.get(segment)
+                if node.param is not None and segment:
+                    if following is None:
+                        following = node.param
+                    else:
+                        waiting.append((node.param, at))
                 if following is None:
-                    following = node.param
-                else:
-                    waiting.append((node.param, at))
-            if following is None:
-                break
-            node = following
-        else:
-            yield node.ending
-            yield node.open
+                    break
+                node = following
+            else:
+                waiting.append((node, -1))
+                return node.ending
+        return None

@@ -39,6 +39,18 @@ class AccessLogSettings:
 class AccessLog:
     """The log of one worker. Use `open_access_log` to make one, `close` to write what is left."""
 
+    __slots__ = (
+        "_batch",
+        "_format",
+        "_lines",
+        "_min_duration",
+        "_rng",
+        "_sample",
+        "_samples_all",
+        "_size",
+        "_writer",
+    )
+
     def __init__(self, settings: AccessLogSettings, writer: Writer | None, rng: Random) -> None:
         """`writer` None: nothing is written. A regular file is written in larger batches than a pipe."""
         self._format = FORMATS[settings.format]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
+from orion_gateway.build import is_compiled
 from orion_gateway.routing.found import Found, Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.path import judge_path
 from orion_gateway.routing.table import RouteTable
+from orion_gateway.routing.tree import Walk
 from orion_gateway.values import Condition, Respond, Rewrite, Route, RouteMatch
 from tests.routing.reference import find_naively
 from tests.routing.requests import Request, ask, requests, route, tables, winner
@@ -352,8 +354,9 @@ def test_ten_thousand_routes_cost_as_many_steps_as_a_hundred() -> None:
     few, many = table_of(100), table_of(10_000)
     for path in (b"/api/v1/s7/x/y", b"/api/v1/s8/7", b"/api/v1/none", b"/no"):
         steps = count_calls(partial(ask_plainly, few, path))
-        assert steps > 5
+        assert steps > 5 or is_compiled(), "calls inside of compiled code cannot be counted; its source is the same"
         assert steps == count_calls(partial(ask_plainly, many, path))
+        assert list_candidates(few, path) == list_candidates(many, path)
 
 
 def table_of(size: int) -> RouteTable:
@@ -363,6 +366,12 @@ def table_of(size: int) -> RouteTable:
 
 def ask_plainly(table: RouteTable, path: bytes) -> Found:
     return table.find(b"GET", b"example.org", judge_path(path), Request(), "http")
+
+
+def list_candidates(table: RouteTable, path: bytes) -> list[list[str]]:
+    """Return the names of the routes that a request for a path is compared with."""
+    (tree,) = table.trees_for(b"example.org")
+    return [[entry.route.name for entry in entries] for entries in Walk(tree, judge_path(path).segments)]
 
 
 def count_calls(action: Callable[[], object]) -> int:

@@ -12,7 +12,7 @@ from orion_gateway.values import Outcome, Reason, Verdict
 
 def record(metrics: RouteMetrics, method: bytes = b"GET", status: int = 200, *, is_local: bool = False) -> None:
     """Count an exchange of 20 ms, 5 of them overhead, 100 bytes in and 7 out."""
-    metrics.record(method, status, 0.02, 0.005, 100, 7, is_local=is_local)
+    metrics.record(method, status, 0.02, 0.005, 100, 7, is_local)
 
 
 @pytest.mark.parametrize(

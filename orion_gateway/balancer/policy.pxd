@@ -1,0 +1,7 @@
+from orion_gateway.values cimport Endpoint, Outcome
+
+
+cdef class Policy:
+    cpdef update(self, object eligible)
+    cpdef Endpoint pick(self, Py_hash_t key, double now, object rng)
+    cpdef observe(self, Endpoint endpoint, Outcome outcome)

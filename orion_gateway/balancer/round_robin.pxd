@@ -1,0 +1,21 @@
+cimport cython
+
+from orion_gateway.balancer.policy cimport Policy
+from orion_gateway.values cimport Endpoint
+
+
+cdef class RoundRobin(Policy):
+    cdef list _eligible
+    cdef list _current
+    cdef Py_ssize_t _next
+    cdef bint _is_weighted
+
+    cpdef update(self, object eligible)
+    cpdef Endpoint pick(self, Py_hash_t key, double now, object rng)
+    @cython.locals(eligible=list, endpoint=Endpoint, count=Py_ssize_t, at=Py_ssize_t)
+    cdef Endpoint _pick_next(self)
+    @cython.locals(
+        eligible=list, current=list, endpoint=Endpoint, at=Py_ssize_t, best=Py_ssize_t,
+        mine=cython.longlong, most=cython.longlong, total=cython.longlong,
+    )
+    cdef Endpoint _pick_weighted(self)

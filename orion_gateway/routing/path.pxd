@@ -1,0 +1,13 @@
+cimport cython
+
+
+@cython.final
+@cython.freelist(16)
+cdef class JudgedPath:
+    cdef readonly bytes raw
+    cdef readonly list segments
+    cdef readonly bint has_encoded_slash
+    cdef readonly bint has_empty_segments
+
+
+cpdef JudgedPath judge_path(bytes path)

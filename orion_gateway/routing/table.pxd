@@ -1,0 +1,19 @@
+cimport cython
+
+from orion_gateway.routing.path cimport JudgedPath
+from orion_gateway.routing.tree cimport Entry, Node, Walk
+
+
+@cython.final
+cdef class RouteTable:
+    cdef readonly tuple routes
+    cdef readonly tuple entries
+    cdef readonly tuple trees
+    cdef tuple _anywhere
+    cdef dict _exact
+    cdef dict _wildcard
+
+    @cython.locals(tree=Node, walk=Walk, entries=list, entry=Entry)
+    cpdef find(self, bytes method, bytes host, JudgedPath path, object request, str listener)
+    @cython.locals(trees=tuple)
+    cpdef tuple trees_for(self, bytes host)

@@ -1,0 +1,38 @@
+cimport cython
+
+from orion_gateway.routing.found cimport Matched
+from orion_gateway.routing.path cimport JudgedPath
+
+
+@cython.final
+cdef class Entry:
+    cdef readonly object route
+    cdef readonly Py_ssize_t index
+    cdef readonly tuple steps
+    cdef readonly tuple precedence
+    cdef readonly tuple demands
+    cdef tuple _params
+    cdef object _rest
+    cdef Matched _bare
+
+    cpdef unmet(self, bytes method, JudgedPath path, object request, str listener)
+    cpdef objection_to(self, JudgedPath path)
+    cpdef Matched take(self, JudgedPath path)
+
+
+@cython.final
+cdef class Node:
+    cdef public dict literals
+    cdef public Node param
+    cdef public list ending
+    cdef public list open
+
+
+@cython.final
+@cython.freelist(8)
+cdef class Walk:
+    cdef list _segments
+    cdef list _waiting
+
+    @cython.locals(segments=list, waiting=list, node=Node, following=Node, segment=bytes, at=Py_ssize_t, depth=Py_ssize_t)
+    cpdef list advance(self)

@@ -1,0 +1,45 @@
+cimport cython
+
+from orion_gateway.values cimport Outcome
+
+cdef double[17] _bounds
+
+
+@cython.final
+cdef class Histogram:
+    # Python code that reads the buckets gets a list of its own.
+    cdef public long long[18] buckets
+    cdef public double total
+
+    @cython.locals(at=Py_ssize_t)
+    cpdef observe(self, double seconds)
+    @cython.locals(at=Py_ssize_t)
+    cpdef merge(self, Histogram other)
+    cpdef Histogram copy(self)
+
+
+@cython.final
+cdef class RouteMetrics:
+    cdef readonly dict requests
+    cdef readonly Histogram duration
+    cdef readonly Histogram overhead
+    cdef readonly long long bytes_in
+    cdef readonly long long bytes_out
+
+    @cython.locals(requests=dict)
+    cpdef record(
+        self, bytes method, int status, double duration, double overhead, long long bytes_in, long long bytes_out,
+        bint is_local
+    )
+    cpdef take(self, str route, delta)
+
+
+@cython.final
+cdef class ServiceMetrics:
+    cdef readonly dict attempts
+    cdef readonly dict retries
+    cdef readonly Histogram duration
+
+    cpdef record(self, Outcome outcome)
+    cpdef record_retry(self, str reason)
+    cpdef take(self, str service, delta)
