@@ -1,11 +1,12 @@
 from orion_gateway.http1.parsed cimport ResponseHead
 from orion_gateway.proxy.upstream cimport UpstreamConnection
+from orion_gateway.values cimport Endpoint
 
 
 cdef class Attempt:
     cdef public bytes method
 
-    cpdef begin_connecting(self, object endpoint, double now)
+    cpdef begin_connecting(self, Endpoint endpoint, double now)
     cpdef take_connection(self, UpstreamConnection connection, double now)
     cpdef lose_upstream(self, object reason, double now)
     cpdef take_interim(self, ResponseHead head, double now)

@@ -1,3 +1,5 @@
+cimport cython
+
 from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.fields cimport Peer
 from orion_gateway.http1.parsed cimport RequestHead
@@ -28,6 +30,7 @@ cdef class Downstream:
     cdef Py_ssize_t _seen
     cdef Py_ssize_t _unwritten
 
+    @cython.locals(exchange=Exchange)
     cpdef bytes connection_field(self)
     cpdef adjust_reading(self)
     cpdef end_exchange(self, double now, bint keep)

@@ -6,6 +6,7 @@ from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.proxy.downstream cimport Downstream
 from orion_gateway.proxy.plane cimport LiveRoute
 from orion_gateway.proxy.upstream cimport ServicePool, UpstreamConnection
+from orion_gateway.values cimport Endpoint, Outcome
 
 
 cdef object _NO_BODY
@@ -29,7 +30,7 @@ cdef class Exchange(Attempt):
     cdef public bint awaits_continue
     cdef public long long bytes_out
     cdef public Downstream downstream
-    cdef public object endpoint
+    cdef public Endpoint endpoint
     cdef public bint expects_upgrade
     cdef public RequestHead head
     cdef public Identifiers ids
@@ -69,7 +70,7 @@ cdef class Exchange(Attempt):
     cpdef take_request(self, object pieces, double now)
     cpdef end_request(self, double now, bytes trailers=*)
     cpdef abandon(self, double now)
-    cdef bytes _render_head(self, object endpoint)
+    cdef bytes _render_head(self, Endpoint endpoint)
     cdef bytes _last_chunk(self)
     cdef _send(self, UpstreamConnection connection, object pieces)
     cdef _flush(self)

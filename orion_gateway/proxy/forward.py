@@ -64,7 +64,7 @@ def _answer(exchange: Exchange, action: Action, now: float) -> None:
             exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
 
 
-def identify(head: RequestHead, plane: DataPlane, *, is_trusted: bool) -> Identifiers:
+def identify(head: RequestHead, plane: DataPlane, is_trusted: bool) -> Identifiers:
     """Keep or make the ids of a request."""
     return choose_identifiers(head, plane.forwarded, plane.random_bits(192).to_bytes(24, "big"), is_trusted)
 
@@ -85,8 +85,9 @@ def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float)
         return None
     found = plane.table.find(head.method, head.host, path, head, listener)
     if isinstance(found, Matched):
-        live = exchange.route = plane.live[found.index]
-        exchange.params = found.params
+        matched = found
+        live = exchange.route = plane.live[matched.index]
+        exchange.params = matched.params
         return live
     match found:
         case NotFound():

@@ -1,10 +1,13 @@
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.upstream cimport ServicePool
+from orion_gateway.routing.table cimport RouteTable
+from orion_gateway.telemetry.access_log cimport AccessLog
+from orion_gateway.telemetry.metrics cimport RouteMetrics
 
 
 cdef class LiveRoute:
     cdef public object body_limit
-    cdef public object metrics
+    cdef public RouteMetrics metrics
     cdef public str name
     cdef public ServicePool pool
     cdef public object rewriter
@@ -15,14 +18,14 @@ cdef class LiveRoute:
 
 
 cdef class DataPlane:
-    cdef public object table
+    cdef public RouteTable table
     cdef public object settings
     cdef public object head_limits
     cdef public object client_timeouts
     cdef public object forwarded
     cdef public bint says_request_id
     cdef public bytes pseudonym
-    cdef public object access_log
+    cdef public AccessLog access_log
     cdef public object random_bits
     cdef public dict service_metrics
     cdef public dict pools

@@ -1,12 +1,15 @@
+from orion_gateway.balancer.policy cimport Policy
 from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.parsed cimport ResponseHead
 from orion_gateway.proxy.attempt cimport Attempt
+from orion_gateway.telemetry.metrics cimport ServiceMetrics
+from orion_gateway.values cimport Endpoint, Outcome
 
 
 cdef class UpstreamConnection:
     cdef public Attempt attempt
     cdef public Body body
-    cdef public object endpoint
+    cdef public Endpoint endpoint
     cdef public bint has_extra
     cdef public double idle_limit
     cdef public double idle_since
@@ -28,8 +31,8 @@ cdef class UpstreamConnection:
 
 cdef class ServicePool:
     cdef public object service
-    cdef object _metrics
-    cdef public object policy
+    cdef ServiceMetrics _metrics
+    cdef public Policy policy
     cdef object _limits
     cdef object _rng
     cdef readonly dict _idle
@@ -39,9 +42,9 @@ cdef class ServicePool:
     cdef Py_ssize_t _queue_capacity
 
     cpdef acquire(self, Attempt attempt, double now)
-    cpdef finish(self, object endpoint, object outcome, double now)
+    cpdef finish(self, Endpoint endpoint, Outcome outcome, double now)
     cpdef take_back(self, UpstreamConnection connection, double now, bint is_clean)
-    cdef _connect(self, Attempt attempt, object endpoint, double now)
+    cdef _connect(self, Attempt attempt, Endpoint endpoint, double now)
 
 
 cdef bint _is_fresh(UpstreamConnection connection, double now)
