@@ -6,10 +6,13 @@ The same rules for requests and responses.
 import re
 
 from orion_gateway.http1.fields import TOKEN
+from orion_gateway.http1.kinds import OTHER
 from orion_gateway.http1.parsed import Head, Refusal
+from orion_gateway.http1.scan import Line
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_FIELD_NAME = re.compile(rb"\n([^:\r]++):[^\r]*+\r")
+_CODING = re.compile(TOKEN + rb"+")
+_FIELD = re.compile(rb"\n([^:\r]++):([^\r]*+)\r")
 
 # What Connection cannot remove: its own options; what was judged already and is written anew; and what the gateway
 # manages by rules of its own, which a client must not switch off. (RFC 9110, section 7.6.1, forbids to name fields that
@@ -45,12 +48,24 @@ def judge_connection(head: Head, upgrade: bytes) -> None:
         head.is_keep_alive = b"keep-alive" in tokens
     if upgrade and head.minor == 1 and b"upgrade" in tokens:
         head.upgrade = upgrade
-    if not _NOT_REMOVABLE.issuperset(tokens):
-        names = {token for token in tokens if token not in _NOT_REMOVABLE and not token.startswith(b"x-forwarded-")}
-        # One pass over the fields, not one per token: there can be thousands of tokens.
-        for found in _FIELD_NAME.finditer(head.folded, head.fields_start - 1):
-            if found[1] in names:
-                head.cuts.append((found.start() + 1, found.end() + 1))
+    for token in tokens:
+        if token not in _NOT_REMOVABLE:
+            _remove_named(head, tokens)
+            break
+
+
+def _remove_named(head: Head, tokens: list[bytes]) -> None:
+    names = {token for token in tokens if token not in _NOT_REMOVABLE and not token.startswith(b"x-forwarded-")}
+    # One pass over the fields, not one per token: there can be thousands of tokens.
+    head.cuts += [line for name, line in list_lines(head) if name in names]
+
+
+def list_lines(head: Head) -> list[tuple[bytes, Line]]:
+    """Return every field line with its lower-case name, as OTHER. For the few heads in which names are not known."""
+    found = _FIELD.finditer(head.raw.lower(), head.fields_start - 1)
+    return [
+        (match[1], Line(OTHER, match.start() + 1, match.end() + 1, match.start(2), match.end(2))) for match in found
+    ]
 
 
 def judge_length(head: Head, value: bytes) -> Refusal | None:
@@ -75,6 +90,7 @@ def judge_codings(head: Head, values: list[bytes]) -> Refusal | None:
         return None
     if codings[-1] != b"chunked" or codings.count(b"chunked") != 1:
         return Refusal(400, "Transfer-Encoding does not end in one chunked")
-    if all(re.fullmatch(TOKEN + rb"+", coding) for coding in codings):
-        return Refusal(501, "the only transfer coding known is chunked")
-    return Refusal(400, "Transfer-Encoding is malformed")
+    for coding in codings:
+        if _CODING.fullmatch(coding) is None:
+            return Refusal(400, "Transfer-Encoding is malformed")
+    return Refusal(501, "the only transfer coding known is chunked")

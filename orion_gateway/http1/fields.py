@@ -90,15 +90,6 @@ class ForwardedRules:
         return address is not None and any(address in network for network in self.trusted)
 
 
-def any_spelling(name: bytes) -> bytes:
-    """Return a pattern for a lower-case name in which `_` and `.` may stand for `-`.
-
-    Servers behind the gateway map them to the same variable (CGI's HTTP_X_FORWARDED_FOR), so a client could slip a
-    field that the gateway removes or sets past it in another spelling.
-    """
-    return name.replace(b"-", b"[-_.]")
-
-
 def is_allowed_in_trailers(name: bytes) -> bool:
     """Say whether a lower-case field name may be forwarded from a trailer section."""
     dashed = name.replace(b".", b"-")

@@ -1,3 +1,5 @@
+cimport cython
+
 from orion_gateway.http1.parsed cimport RequestHead
 
 

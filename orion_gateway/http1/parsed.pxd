@@ -1,4 +1,6 @@
+cimport cython
 from orion_gateway.http1.body cimport Body, ChunkedBody, LengthBody, NoBody, UntilCloseBody
+from orion_gateway.http1.scan cimport Line, find_line, find_lines
 
 cdef object _CHUNKED
 cdef object _LENGTH
@@ -12,25 +14,28 @@ cdef class Head:
     cdef public long long content_length
     cdef public list cuts
     cdef public Py_ssize_t fields_start
-    cdef public bytes folded
     cdef public object framing
     cdef public bint is_keep_alive
     cdef public int minor
     cdef public bytes raw
     cdef public bytes upgrade
 
-    cpdef list spans(self, bytes name)
-    cpdef bytes value_at(self, tuple span)
+    cpdef list lines(self, bytes name)
+    cpdef bytes value_at(self, Line line)
     cpdef list values(self, bytes name)
+    cpdef list field_values(self, bytes name)
     cpdef bytes first(self, bytes name)
     cpdef void remove(self, bytes name) except *
     cpdef void add(self, bytes name, bytes value) except *
     cpdef void set(self, bytes name, bytes value) except *
+    @cython.locals(cut=Line)
+    cdef bint _is_cut(self, Line line) except -1
 
 
 cdef class RequestHead(Head):
     cdef public dict claims
     cdef public bint expects_continue
+    cdef public bint has_tracestate
     cdef public bytes host
     cdef public long long max_forwards
     cdef public bytes method

@@ -10,8 +10,8 @@ from typing import Literal
 
 from orion_gateway.http1.body import Body, ChunkedBody, LengthBody, NoBody, UntilCloseBody
 from orion_gateway.http1.fields import HOP_BY_HOP
+from orion_gateway.http1.scan import Line, find_line, find_lines
 
-Span = tuple[int, int]
 Underscores = Literal["drop", "allow", "reject"]
 
 # Always cut, because rendering writes them anew from what was judged; routing and filters may read them all the same.
@@ -66,7 +66,6 @@ class Head:
         "content_length",
         "cuts",
         "fields_start",
-        "folded",
         "framing",
         "is_keep_alive",
         "minor",
@@ -74,10 +73,9 @@ class Head:
         "upgrade",
     )
 
-    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int) -> None:
-        """`raw` runs to the end of the empty line; `folded` is its lower-case copy, byte for byte as long."""
+    def __init__(self, raw: bytes, fields_start: int, minor: int) -> None:
+        """`raw` runs to the end of the empty line."""
         self.raw = raw
-        self.folded = folded
         self.fields_start = fields_start
         self.minor = minor
         self.framing = _NONE
@@ -88,26 +86,23 @@ class Head:
         """The lower-case options of Connection."""
         self.upgrade = b""
         """The lower-case value of Upgrade when Connection lists it, else empty."""
-        self.cuts: list[Span] = []
-        """Spans of whole lines that are not sent on as they came."""
+        self.cuts: list[Line] = []
+        """Lines that are not sent on as they came."""
         self.added: list[bytes] = []
         """Lines to add, each ending in CRLF."""
 
-    def spans(self, name: bytes) -> list[Span]:
-        """Return the spans of the received lines of a lower-case name, cut ones too."""
-        found = []
-        mark = b"\n%b:" % name
-        position = self.folded.find(mark, self.fields_start - 1)
-        while position >= 0:
-            end = self.folded.index(b"\n", position + 1)
-            found.append((position + 1, end + 1))
-            position = self.folded.find(mark, end)
-        return found
+    @property
+    def folded(self) -> bytes:
+        """The head in lower case, byte for byte as long; made anew whenever it is asked for."""
+        return self.raw.lower()
 
-    def value_at(self, span: Span) -> bytes:
-        """Return the value of the line at a span."""
-        start, end = span
-        return self.raw[self.raw.index(b":", start) + 1 : end].strip(b" \t\r\n")
+    def lines(self, name: bytes) -> list[Line]:
+        """Return the received lines of a lower-case name, cut ones too."""
+        return find_lines(self.raw, self.fields_start, name)
+
+    def value_at(self, line: Line) -> bytes:
+        """Return the value of a line without the white space around it."""
+        return line.value(self.raw).strip(b" \t")
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of all fields of a lower-case name, in order.
@@ -115,26 +110,26 @@ class Head:
         A field that was removed, by an edit or because a client may not set it, is not seen: nobody decides on what the
         other side does not get. Host, framing and hop-by-hop fields are seen as received.
         """
-        spans = self.spans(name)
-        if spans and name not in _WRITTEN_ANEW:
-            spans = [span for span in spans if span not in self.cuts]
-        values = [self.value_at(span) for span in spans]
+        lines = find_lines(self.raw, self.fields_start, name)
+        if lines and name not in _WRITTEN_ANEW:
+            lines = [line for line in lines if not self._is_cut(line)]
+        values = [self.value_at(line) for line in lines]
         if self.added:
             mark = b"%b:" % name
             values += [line[len(mark) :].strip() for line in self.added if line.lower().startswith(mark)]
         return values
 
-    field_values = values  # the name under which routing knows it
+    def field_values(self, name: bytes) -> list[bytes]:
+        """Return `values`: the name under which routing knows it."""
+        return self.values(name)
 
     def first(self, name: bytes) -> bytes | None:
         """Return the first of `values`, or None."""
         # The short way to the usual answer: logging asks this of every request.
-        mark = b"\n%b:" % name
-        position = self.folded.find(mark, self.fields_start - 1)
-        if position >= 0:
-            end = self.folded.index(b"\r", position)
-            if (position + 1, end + 2) not in self.cuts:
-                return self.raw[position + len(mark) : end].strip(b" \t")
+        line = find_line(self.raw, self.fields_start, name)
+        if line is not None:
+            if not self._is_cut(line):
+                return self.value_at(line)
         elif not self.added:
             return None
         values = self.values(name)
@@ -142,7 +137,7 @@ class Head:
 
     def remove(self, name: bytes) -> None:
         """Leave out every field of a lower-case name, received or added."""
-        self.cuts += self.spans(name)
+        self.cuts += find_lines(self.raw, self.fields_start, name)
         if self.added:
             mark = b"%b:" % name
             self.added = [line for line in self.added if not line.lower().startswith(mark)]
@@ -159,6 +154,13 @@ class Head:
         self.remove(name.lower())
         self.add(name, value)
 
+    def _is_cut(self, line: Line) -> bool:
+        start = line.start
+        for cut in self.cuts:  # noqa: SIM110 (a generator would cost more than the few cuts there are)
+            if cut.start == start:
+                return True
+        return False
+
 
 class RequestHead(Head):
     """A request head: what was asked, of whom, and what of it concerns the way the message travels."""
@@ -166,6 +168,7 @@ class RequestHead(Head):
     __slots__ = (
         "claims",
         "expects_continue",
+        "has_tracestate",
         "host",
         "max_forwards",
         "method",
@@ -178,8 +181,8 @@ class RequestHead(Head):
         "via",
     )
 
-    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
-        super().__init__(raw, folded, fields_start, minor)
+    def __init__(self, raw: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
+        Head.__init__(self, raw, fields_start, minor)
         self.method = method
         self.target = target
         """The target in origin form, or `*`."""
@@ -197,9 +200,10 @@ class RequestHead(Head):
         """The value of X-Request-Id; empty when it is repeated, None when there is none."""
         self.traceparent: bytes | None = None
         """The value of traceparent; empty when it is repeated, None when there is none."""
+        self.has_tracestate = False
         self.via = b""
         """The values of Via in lower case, each behind a comma."""
-        self.claims: dict[bytes, list[Span]] = {}
+        self.claims: dict[bytes, list[Line]] = {}
         """Lines of Forwarded and X-Forwarded-*, by lower-case name: what the peer says about others."""
 
     @property
@@ -225,8 +229,8 @@ class ResponseHead(Head):
 
     __slots__ = ("has_date", "has_request_id", "keep_alive_timeout", "reason", "status")
 
-    def __init__(self, raw: bytes, folded: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
-        super().__init__(raw, folded, fields_start, minor)
+    def __init__(self, raw: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
+        Head.__init__(self, raw, fields_start, minor)
         self.status = status
         self.reason = reason
         self.has_date = False

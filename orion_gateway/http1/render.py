@@ -5,11 +5,14 @@ a request that is repeated is rendered again.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from orion_gateway.http1.fields import Peer
 from orion_gateway.http1.identifiers import Identifiers
-from orion_gateway.http1.parsed import Framing, Head, RequestHead, ResponseHead, Span
+from orion_gateway.http1.parsed import Framing, Head, RequestHead, ResponseHead
+from orion_gateway.http1.scan import Line
 
+_start_of = attrgetter("start")
 # What a trusted peer may say once and the gateway says when it did not.
 _SAID_ONCE = (b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
 
@@ -17,7 +20,7 @@ _SAID_ONCE = (b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
 def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, ids: Identifiers) -> bytes:
     """Render the head for the endpoint, `target` and `host` as sent upstream, the gateway's own fields last."""
     rules = peer.rules
-    replaced: list[Span] = []
+    replaced: list[Line] = []
     if not head.claims:
         own = peer.describe(head.host)
     elif peer.is_trusted:
@@ -28,14 +31,14 @@ def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, id
         own = peer.describe(head.host)
     if rules.request_id:
         if head.request_id is not None:
-            replaced += head.spans(b"x-request-id")
+            replaced += head.lines(b"x-request-id")
         own += b"X-Request-Id: %b\r\n" % ids.request_id
     if ids.new_traceparent is not None:
-        if head.traceparent is not None or b"\ntracestate:" in head.folded:
-            replaced += head.spans(b"traceparent") + head.spans(b"tracestate")
+        if head.traceparent is not None or head.has_tracestate:
+            replaced += head.lines(b"traceparent") + head.lines(b"tracestate")
         own += b"traceparent: %b\r\n" % ids.new_traceparent
     if head.max_forwards > 0 and head.method in (b"OPTIONS", b"TRACE"):  # RFC 9110, section 7.6.2
-        replaced += head.spans(b"max-forwards")
+        replaced += head.lines(b"max-forwards")
         own += b"Max-Forwards: %d\r\n" % (head.max_forwards - 1)
     if head.framing is Framing.CHUNKED:
         own += b"Transfer-Encoding: chunked\r\n"
@@ -53,22 +56,22 @@ def render_response(head: ResponseHead, framing: bytes, own: bytes) -> bytes:
     return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (head.status, head.reason, _render_fields(head), framing, own)
 
 
-def _render_fields(head: Head, replaced: Sequence[Span] = ()) -> bytes:
+def _render_fields(head: Head, replaced: Sequence[Line] = ()) -> bytes:
     """Return the received field lines to send on, without `replaced` ones, and the added ones."""
     raw, position = head.raw, head.fields_start
     pieces = []
     # Parsing finds cuts in order; edits and Connection may have added earlier or equal ones.
-    for start, end in sorted([*head.cuts, *replaced]):
-        if start > position:
-            pieces.append(raw[position:start])
-        if end > position:
-            position = end
+    for line in sorted([*head.cuts, *replaced], key=_start_of):
+        if line.start > position:
+            pieces.append(raw[position : line.start])
+        if line.end > position:
+            position = line.end
     pieces.append(raw[position:-2])
     pieces += head.added
     return b"".join(pieces)
 
 
-def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Span]) -> bytes:
+def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> bytes:
     """Combine what a trusted peer said in X-Forwarded-* and Forwarded with what this hop adds."""
     rules, claims = peer.rules, head.claims
     lines = [peer.via]

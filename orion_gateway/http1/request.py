@@ -5,30 +5,32 @@ Refused is whatever two parsers could read differently: a request is forwarded o
 
 import re
 
-from orion_gateway.http1.connection import judge_codings, judge_connection, judge_length
-from orion_gateway.http1.fields import HOP_BY_HOP, TOKEN, any_spelling
+from orion_gateway.http1.connection import judge_codings, judge_connection, judge_length, list_lines
+from orion_gateway.http1.fields import TOKEN
+from orion_gateway.http1.grammar import REQUEST_LINE
+from orion_gateway.http1.kinds import (
+    CLAIM,
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    MAX_FORWARDS,
+    REQUEST_ID,
+    TE,
+    TRACEPARENT,
+    TRACESTATE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    VIA,
+)
 from orion_gateway.http1.parsed import Framing, HeadLimits, Refusal, RequestHead, split_list
-from orion_gateway.http1.section import SECTION, find_line_end, find_section_fault
+from orion_gateway.http1.scan import RequestScan, find_head_end, scan_request
+from orion_gateway.http1.section import find_line_end, find_section_fault
 from orion_gateway.http1.target import judge_target
 
-_REQUEST_LINE = rb"(" + TOKEN + rb"++) ([\x21-\x7e]++) HTTP/1\.([01])\r\n"
-_REQUEST_HEAD = re.compile(_REQUEST_LINE + SECTION)
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _NUMBER = re.compile(rb"[0-9]{1,18}")
-_UNDERSCORE_NAME = re.compile(rb"\n[^:\r_]*+_[^\r]*+\r")
-
-# The fields on which something depends, found in the lower-case copy of the head. The look-ahead skips most others.
-_SPECIAL = re.compile(
-    rb"\n(?=[cefhkmptuvx])("
-    + b"|".join(
-        [
-            rb"host|expect|via|forwarded|traceparent",
-            *map(any_spelling, sorted(HOP_BY_HOP | {b"content-length", b"max-forwards", b"x-request-id"})),
-            rb"x[-_.](?:forwarded|orion)[-_.][^:]*+",
-        ]
-    )
-    + rb"): *+([^\r]*+)\r"
-)
+_NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
 
 
 def parse_request(data: bytes, limits: HeadLimits, seen: int = 0) -> tuple[RequestHead | Refusal | None, int]:
@@ -38,23 +40,21 @@ def parse_request(data: bytes, limits: HeadLimits, seen: int = 0) -> tuple[Reque
     searched again. One empty line before the request line is skipped (RFC 9112, section 2.2).
     """
     start = 2 if data.startswith(b"\r\n") else 0
-    end = data.find(b"\r\n\r\n", seen - 3 if seen > start + 3 else start) + 4
-    if end < 4:
+    end = find_head_end(data, seen - 3 if seen > start + 3 else start)
+    if end == 0:
         return _find_fault(data, start, 0, limits, seen), 0
-    match = _REQUEST_HEAD.fullmatch(data, start, end)
-    if match is None:
-        return _find_fault(data, start, end, limits), end
-    method, target, minor = match.groups()
-    raw = data[start:end]
-    fields_start = match.end(3) + 2 - start
+    raw = data if end - start == len(data) else data[start:end]
+    scan = scan_request(raw)
     if (
-        fields_start - 2 > limits.request_line
-        or len(raw) - fields_start - 2 > limits.section
-        or raw.count(b"\n", fields_start) - 1 > limits.fields
+        scan is None
+        or scan.fields_start - 2 > limits.request_line
+        or len(raw) - scan.fields_start - 2 > limits.section
+        or scan.fields > limits.fields
     ):
         return _find_fault(data, start, end, limits), end
-    head = RequestHead(raw, raw.lower(), fields_start, 1 if minor == b"1" else 0, method, target)
-    return _judge(head, limits) or head, end
+    head = RequestHead(raw, scan.fields_start, scan.minor, scan.method, scan.target)
+    refusal = _judge(head, scan, limits)
+    return head if refusal is None else refusal, end
 
 
 def _find_fault(data: bytes, start: int, end: int, limits: HeadLimits, seen: int = 0) -> Refusal | None:
@@ -76,7 +76,7 @@ def _find_fault(data: bytes, start: int, end: int, limits: HeadLimits, seen: int
 
 
 def _judge_request_line(line: bytes) -> Refusal | None:
-    if re.fullmatch(_REQUEST_LINE, line) is not None:
+    if re.fullmatch(REQUEST_LINE, line) is not None:
         return None
     if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
         return Refusal(400, "the request line holds a bare CR or LF")
@@ -93,71 +93,70 @@ def _judge_request_line(line: bytes) -> Refusal | None:
     return Refusal(400, "the version is malformed")
 
 
-def _judge(head: RequestHead, limits: HeadLimits) -> Refusal | None:
+def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal | None:
+    raw = head.raw
+    cuts = head.cuts
     hosts = 0
     expectations: list[bytes] = []
-    upgrade = b""
     codings: list[bytes] = []
-    cuts = head.cuts
-    for found in _SPECIAL.finditer(head.folded, head.fields_start - 1):
-        name, value = found.groups()
-        value = value.rstrip(b" ")
-        span = (found.start() + 1, found.end() + 1)
-        # Only spaces are taken off: no value that counts has a tab beside it, and parsers disagree about one.
-        if name == b"host":
+    upgrade = b""
+    for line in scan.lines:
+        kind = line.kind
+        if kind == HOST:
             hosts += 1
-            start = found.start(2)
-            head.host = head.raw[start : start + len(value)]
-            cuts.append(span)
-        elif name == b"connection":
-            head.connection_tokens += split_list(value)
-            cuts.append(span)
-        elif name == b"content-length":
-            refusal = judge_length(head, value)
+            head.host = line.value(raw)
+            cuts.append(line)
+        elif kind == CONNECTION:
+            head.connection_tokens += split_list(line.lower_value(raw))
+            cuts.append(line)
+        elif kind == CONTENT_LENGTH:
+            refusal = judge_length(head, line.value(raw))
             if refusal is not None:
                 return refusal
-            cuts.append(span)
-        elif name == b"transfer-encoding":
-            codings.append(value)
-            cuts.append(span)
-        elif name == b"te":
+            cuts.append(line)
+        elif kind == TRANSFER_ENCODING:
+            codings.append(line.lower_value(raw))
+            cuts.append(line)
+        elif kind == TE:
             # HTTP/1.0 has no trailers to answer with.
-            head.trailers = head.trailers or (head.minor == 1 and b"trailers" in split_list(value))
-            cuts.append(span)
-        elif name == b"upgrade":
-            upgrade = upgrade + b"," + value if upgrade else value
-            cuts.append(span)
-        elif name == b"expect":
-            expectations += split_list(value)
-        elif name == b"via":
-            head.via += b"," + value
-        elif name == b"forwarded" or (name.startswith(b"x-forwarded-") and b"_" not in name and b"." not in name):
-            head.claims.setdefault(name, []).append(span)
-        elif name == b"traceparent":
+            head.trailers = head.trailers or (head.minor == 1 and b"trailers" in split_list(line.lower_value(raw)))
+            cuts.append(line)
+        elif kind == UPGRADE:
+            upgrade = upgrade + b"," + line.lower_value(raw) if upgrade else line.lower_value(raw)
+            cuts.append(line)
+        elif kind == EXPECT:
+            expectations += split_list(line.lower_value(raw))
+        elif kind == VIA:
+            head.via += b"," + line.lower_value(raw)
+        elif kind == CLAIM:
+            name = raw[line.start : raw.index(b":", line.start)].lower()
+            head.claims.setdefault(name, []).append(line)
+        elif kind == TRACEPARENT:
             # A repeated traceparent is no valid one (W3C Trace Context, section 3.2); case counts in it.
-            start = found.start(2)
-            head.traceparent = head.raw[start : start + len(value)] if head.traceparent is None else b""
-        elif name == b"x-request-id":
-            start = found.start(2)
-            head.request_id = head.raw[start : start + len(value)] if head.request_id is None else b""
-        elif name == b"max-forwards":
+            head.traceparent = line.value(raw) if head.traceparent is None else b""
+        elif kind == TRACESTATE:
+            head.has_tracestate = True
+        elif kind == REQUEST_ID:
+            head.request_id = line.value(raw) if head.request_id is None else b""
+        elif kind == MAX_FORWARDS:
+            value = line.value(raw)
             if _NUMBER.fullmatch(value):
                 head.max_forwards = int(value) if head.max_forwards < 0 else min(int(value), head.max_forwards)
         else:  # hop-by-hop, or another spelling of a managed name
-            cuts.append(span)
+            cuts.append(line)
     if codings:
         refusal = judge_codings(head, codings)
         if refusal is not None:
             return refusal
-        head.framing = Framing.CHUNKED
+        head.framing = _CHUNKED
     elif head.content_length > 0:
-        head.framing = Framing.LENGTH
+        head.framing = _LENGTH
     if head.connection_tokens:
         judge_connection(head, upgrade)
-        if upgrade and head.framing is not Framing.NONE and b"upgrade" in head.connection_tokens:
+        if upgrade and head.framing is not _NONE and b"upgrade" in head.connection_tokens:
             # Servers disagree on whether what follows is the content or already the other protocol.
             return Refusal(400, "a request to upgrade cannot have content")
-    if b"_" in head.raw and _UNDERSCORE_NAME.search(head.folded, head.fields_start - 1):
+    if scan.has_underscores:
         refusal = _judge_underscores(head, limits)
         if refusal is not None:
             return refusal
@@ -172,17 +171,15 @@ def _judge_expectations(head: RequestHead, expectations: list[bytes]) -> Refusal
     if any(expectation != b"100-continue" for expectation in expectations):
         return Refusal(417, "the only expectation known is 100-continue")
     # RFC 9110, section 10.1.1: ignored in HTTP/1.0; without content there is nothing to wait for.
-    head.expects_continue = head.minor == 1 and head.framing is not Framing.NONE
+    head.expects_continue = head.minor == 1 and head.framing is not _NONE
     if not head.expects_continue:
         head.remove(b"expect")
     return None
 
 
 def _judge_underscores(head: RequestHead, limits: HeadLimits) -> Refusal | None:
-    if limits.underscores == "allow":
-        return None
-    for found in _UNDERSCORE_NAME.finditer(head.folded, head.fields_start - 1):
-        if limits.underscores == "reject":
-            return Refusal(400, "a field name holds an underscore")
-        head.cuts.append((found.start() + 1, found.end() + 1))
+    if limits.underscores == "reject":
+        return Refusal(400, "a field name holds an underscore")
+    if limits.underscores == "drop":
+        head.cuts += [line for name, line in list_lines(head) if b"_" in name]
     return None

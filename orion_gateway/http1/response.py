@@ -3,17 +3,22 @@
 import re
 
 from orion_gateway.http1.connection import judge_codings, judge_connection, judge_length
-from orion_gateway.http1.fields import HOP_BY_HOP
-from orion_gateway.http1.parsed import Framing, HeadLimits, Refusal, ResponseHead, split_list
-from orion_gateway.http1.section import SECTION, find_line_end, find_section_fault
-
-# The space behind the status may be missing when there is no reason phrase: many servers leave it out.
-_STATUS_LINE = rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n"
-_RESPONSE_HEAD = re.compile(_STATUS_LINE + rb"()" + SECTION)
-_SPECIAL = re.compile(
-    rb"\n(?=[chkptu])(" + b"|".join(map(re.escape, sorted(HOP_BY_HOP | {b"content-length"}))) + rb"): *+([^\r]*+)\r"
+from orion_gateway.http1.grammar import STATUS_LINE
+from orion_gateway.http1.kinds import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    DATE,
+    KEEP_ALIVE,
+    REQUEST_ID,
+    TRANSFER_ENCODING,
+    UPGRADE,
 )
+from orion_gateway.http1.parsed import Framing, HeadLimits, Refusal, ResponseHead, split_list
+from orion_gateway.http1.scan import ResponseScan, find_head_end, scan_response
+from orion_gateway.http1.section import find_line_end, find_section_fault
+
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[ ,;])timeout=([0-9]{1,6})(?:$|[ ,;])")
+_NONE, _LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
 
 
 def parse_response(
@@ -23,25 +28,21 @@ def parse_response(
 
     Returns `(None, 0)` while it is unfinished. The status of a Refusal is always 502.
     """
-    end = data.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0) + 4
-    if end < 4:
+    end = find_head_end(data, seen - 3 if seen > 3 else 0)
+    if end == 0:
         return _find_fault(data, 0, limits, seen), 0
-    match = _RESPONSE_HEAD.fullmatch(data, 0, end)
-    if match is None:
-        return _find_fault(data, end, limits), end
-    minor, status, reason, _ = match.groups()
-    fields_start = match.start(4)
+    raw = data if end == len(data) else data[:end]
+    scan = scan_response(raw)
     if (
-        fields_start - 2 > limits.request_line
-        or end - fields_start - 2 > limits.section
-        or data.count(b"\n", fields_start, end) - 1 > limits.fields
+        scan is None
+        or scan.fields_start - 2 > limits.request_line
+        or end - scan.fields_start - 2 > limits.section
+        or scan.fields > limits.fields
     ):
         return _find_fault(data, end, limits), end
-    raw = data[:end]
-    head = ResponseHead(raw, raw.lower(), fields_start, 1 if minor == b"1" else 0, int(status), reason or b"")
-    head.has_date = b"\ndate:" in head.folded
-    head.has_request_id = b"\nx-request-id:" in head.folded
-    return _judge(head, method) or head, end
+    head = ResponseHead(raw, scan.fields_start, scan.minor, scan.status, scan.reason)
+    refusal = _judge(head, scan, method)
+    return head if refusal is None else refusal, end
 
 
 def _find_fault(data: bytes, end: int, limits: HeadLimits, seen: int = 0) -> Refusal | None:
@@ -53,7 +54,7 @@ def _find_fault(data: bytes, end: int, limits: HeadLimits, seen: int = 0) -> Ref
         return Refusal(502, "the status line is too long", is_too_large=True)
     if fields_start == 0:
         return None
-    if seen < fields_start and re.fullmatch(_STATUS_LINE, data[:fields_start]) is None:
+    if seen < fields_start and re.fullmatch(STATUS_LINE, data[:fields_start]) is None:
         return Refusal(502, "the status line is malformed")
     return _as_answer(find_section_fault(data, fields_start, end, limits, seen))
 
@@ -62,26 +63,32 @@ def _as_answer(refusal: Refusal | None) -> Refusal | None:
     return None if refusal is None else Refusal(502, refusal.message, refusal.is_too_large)
 
 
-def _judge(head: ResponseHead, method: bytes) -> Refusal | None:
+def _judge(head: ResponseHead, scan: ResponseScan, method: bytes) -> Refusal | None:
+    raw = head.raw
+    cuts = head.cuts
     codings: list[bytes] = []
     upgrade = b""
-    for found in _SPECIAL.finditer(head.folded, head.fields_start - 1):
-        name, value = found.groups()
-        value = value.rstrip(b" ")
-        head.cuts.append((found.start() + 1, found.end() + 1))
-        if name == b"content-length":
-            refusal = _as_answer(judge_length(head, value))
-            if refusal is not None:
-                return refusal
-        elif name == b"connection":
-            head.connection_tokens += split_list(value)
-        elif name == b"transfer-encoding":
-            codings.append(value)
-        elif name == b"upgrade":
-            upgrade = upgrade + b"," + value if upgrade else value
-        elif name == b"keep-alive":
-            timeout = _KEEP_ALIVE_TIMEOUT.search(value)
-            head.keep_alive_timeout = int(timeout[1]) if timeout else None
+    for line in scan.lines:
+        kind = line.kind
+        if kind == DATE:
+            head.has_date = True
+        elif kind == REQUEST_ID:
+            head.has_request_id = True
+        else:
+            cuts.append(line)
+            if kind == CONTENT_LENGTH:
+                refusal = _as_answer(judge_length(head, line.value(raw)))
+                if refusal is not None:
+                    return refusal
+            elif kind == CONNECTION:
+                head.connection_tokens += split_list(line.lower_value(raw))
+            elif kind == TRANSFER_ENCODING:
+                codings.append(line.lower_value(raw))
+            elif kind == UPGRADE:
+                upgrade = upgrade + b"," + line.lower_value(raw) if upgrade else line.lower_value(raw)
+            elif kind == KEEP_ALIVE:
+                timeout = _KEEP_ALIVE_TIMEOUT.search(line.lower_value(raw))
+                head.keep_alive_timeout = int(timeout[1]) if timeout else None
     if head.connection_tokens:
         judge_connection(head, upgrade)
     refusal = _as_answer(judge_codings(head, codings)) if codings else None
@@ -94,13 +101,13 @@ def _judge(head: ResponseHead, method: bytes) -> Refusal | None:
     if method == b"HEAD" or status < 200 or status in (204, 304):
         # No body whatever the fields say (RFC 9112, section 6.3, rule 1), and no Content-Length on 1xx and 204
         # (RFC 9110, section 8.6).
-        head.framing = Framing.NONE
+        head.framing = _NONE
         if status < 200 or status == 204:
             head.content_length = -1
     elif codings:
-        head.framing = Framing.CHUNKED
+        head.framing = _CHUNKED
     elif head.content_length >= 0:
-        head.framing = Framing.LENGTH
+        head.framing = _LENGTH
     else:
-        head.framing = Framing.UNTIL_CLOSE
+        head.framing = _UNTIL_CLOSE
     return None

@@ -8,12 +8,8 @@ so that nobody waits for a timeout to learn them. What well-formed fields mean i
 import re
 
 from orion_gateway.http1.fields import TOKEN
+from orion_gateway.http1.grammar import FIELD_VALUE
 from orion_gateway.http1.parsed import HeadLimits, Refusal
-
-FIELD_VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
-"""field-value of RFC 9110, section 5.5, with the space around it."""
-SECTION = rb"(?:" + TOKEN + rb"++:" + FIELD_VALUE + rb"\r\n)*+\r\n"
-"""A header section up to and with its empty line, without obsolete folding (RFC 9112, section 5)."""
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FIELD = re.compile(TOKEN + rb"++:" + FIELD_VALUE)

@@ -7,9 +7,9 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 
 from orion_gateway.http1.parsed import Refusal, RequestHead
+from orion_gateway.http1.scan import is_name_and_port
 
-# A name or IPv4 address, without percent-encoding and comma (a list of hosts would have one), or an IPv6 address.
-_AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=-]++|\[([0-9A-Fa-f:.]++)\])(?::([0-9]{1,5}+))?")
+_LITERAL_AND_PORT = re.compile(rb"\[([0-9A-Fa-f:.]++)\](?::([0-9]{1,5}+))?")
 _ABSOLUTE = re.compile(rb"(?i:http)://([^/?]*+)([^#]*+)")
 
 
@@ -59,15 +59,16 @@ def _judge_other_forms(head: RequestHead, hosts: int) -> Refusal | None:
 
 
 def _is_authority(value: bytes) -> bool:
-    match = _AUTHORITY.fullmatch(value)
+    if is_name_and_port(value):
+        return True
+    match = _LITERAL_AND_PORT.fullmatch(value)
     if match is None:
         return False
     address, port = match.groups()
-    if address is not None:
-        try:
-            IPv6Address(address.decode("ascii"))
-        except AddressValueError:
-            return False
+    try:
+        IPv6Address(address.decode("ascii"))
+    except AddressValueError:
+        return False
     return port is None or int(port) <= 65535
 
 

@@ -373,7 +373,7 @@ class Downstream:
         """Answer a head that cannot be read, and end the connection: nobody knows where the next message begins."""
         self._buffer = b""
         self.keep_alive = False
-        exchange = self._open_exchange(RequestHead(b"", b"", 0, 1, b"-", b""), now)
+        exchange = self._open_exchange(RequestHead(b"", 0, 1, b"-", b""), now)
         exchange.request_done = False
         exchange.fail(reason, now, status=refusal.status, message=refusal.message)
 

@@ -10,14 +10,17 @@ from typing import cast
 import uvloop
 
 from orion_gateway.balancer import POLICIES
+from orion_gateway.http1.body import LengthBody
 from orion_gateway.http1.fields import ForwardedRules, Peer
 from orion_gateway.http1.head import (
     HeadLimits,
     RequestHead,
+    ResponseHead,
     choose_identifiers,
     parse_request,
     parse_response,
     render_request,
+    render_response,
 )
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
@@ -90,16 +93,25 @@ async def main() -> None:
 
     limits, peer = HeadLimits(), Peer(None, 8080, b"http", ForwardedRules())
     head = cast("RequestHead", parse_request(REQUEST, limits)[0])
-    ids = choose_identifiers(head, ForwardedRules(), rng.randbytes(24), False)
+    random = rng.randbytes(24)
+    ids = choose_identifiers(head, peer.rules, random, False)
+    answer = cast("ResponseHead", parse_response(RESPONSE, limits, b"GET")[0])
+    own = b"X-Request-Id: %b\r\n" % ids.request_id
+    content = b"hello world\n"
     parts = {
         "whole exchange": exchange,
         "parse and judge a request": lambda: parse_request(REQUEST, limits),
+        "choose its ids": lambda: choose_identifiers(head, peer.rules, random, False),
         "render it": lambda: render_request(head, head.target, head.host, peer, ids),
+        "look a field up": lambda: head.first(b"user-agent"),
         "parse and judge a response": lambda: parse_response(RESPONSE, limits, b"GET"),
+        "render it for the client": lambda: render_response(answer, b"", own),
+        "read its content": lambda: LengthBody(12).feed(content),
+        "nothing (the measurement)": lambda: None,
     }
     for name, part in parts.items():
         best = min(measure(part) for _ in range(ROUNDS))
-        print(f"{name:<28} {best:6.1f} µs (best of {ROUNDS})")
+        print(f"{name:<28} {best:6.2f} µs (best of {ROUNDS})")
     log.close()
 
 

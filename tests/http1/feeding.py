@@ -6,6 +6,7 @@ from random import Random
 
 from orion_gateway.http1.body import Body
 from orion_gateway.http1.head import HeadLimits, Refusal, RequestHead, ResponseHead, parse_request, parse_response
+from orion_gateway.http1.scan import Line
 
 LIMITS = HeadLimits()
 Fields = list[tuple[bytes, bytes]]
@@ -77,7 +78,19 @@ def describe(verdict: RequestHead | ResponseHead | Refusal | None) -> object:
     if isinstance(verdict, Refusal):
         return verdict.status, verdict.is_too_large
     slots = [name for kind in type(verdict).__mro__ for name in getattr(kind, "__slots__", ())]
-    return {name: getattr(verdict, name) for name in slots}
+    return {name: _describe(getattr(verdict, name)) for name in slots}
+
+
+def _describe(value: object) -> object:
+    """Return the same for the same lines, which are compared by what they say."""
+    match value:
+        case Line():
+            return value.kind, value.start, value.end, value.value_start, value.value_end
+        case list():
+            return list(map(_describe, value))
+        case dict():
+            return {key: _describe(lines) for key, lines in value.items()}
+    return value
 
 
 def accept(data: bytes, limits: HeadLimits = LIMITS) -> RequestHead:

@@ -36,7 +36,7 @@ def parse(request: bytes) -> RequestHead:
 def forged(method: bytes, host: bytes, path: bytes, agent: bytes = b"", referrer: bytes = b"") -> RequestHead:
     """Return a head that no parser would let through: the log must not depend on what the parser refuses."""
     raw = b"GET / HTTP/1.1\r\nuser-agent:%b\r\nreferer:%b\r\n\r\n" % (agent, referrer)
-    head = RequestHead(raw, raw.lower(), 16, 1, method, path)
+    head = RequestHead(raw, 16, 1, method, path)
     head.host = host
     head.path = path
     return head

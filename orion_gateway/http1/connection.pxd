@@ -1,0 +1,11 @@
+cimport cython
+
+from orion_gateway.http1.parsed cimport Head
+from orion_gateway.http1.scan cimport Line
+
+
+@cython.locals(tokens=list, token=bytes)
+cpdef void judge_connection(Head head, bytes upgrade) except *
+cpdef object judge_length(Head head, bytes value)
+cpdef object judge_codings(Head head, list values)
+cpdef list list_lines(Head head)

@@ -1,0 +1,23 @@
+cimport cython
+
+from orion_gateway.http1.connection cimport judge_codings, judge_connection, judge_length
+from orion_gateway.http1.parsed cimport ResponseHead, split_list
+from orion_gateway.http1.scan cimport Line, ResponseScan, find_head_end, scan_response
+
+cdef int CONNECTION
+cdef int CONTENT_LENGTH
+cdef int DATE
+cdef int KEEP_ALIVE
+cdef int REQUEST_ID
+cdef int TRANSFER_ENCODING
+cdef int UPGRADE
+cdef object _CHUNKED
+cdef object _LENGTH
+cdef object _NONE
+cdef object _UNTIL_CLOSE
+
+
+@cython.locals(end=Py_ssize_t, raw=bytes, scan=ResponseScan, head=ResponseHead)
+cpdef tuple parse_response(bytes data, object limits, bytes method, Py_ssize_t seen=*)
+@cython.locals(raw=bytes, cuts=list, codings=list, upgrade=bytes, line=Line, kind=int, status=int)
+cdef object _judge(ResponseHead head, ResponseScan scan, bytes method)
