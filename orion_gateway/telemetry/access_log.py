@@ -7,6 +7,7 @@ What a line looks like is decided by `access_line`.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ class AccessLog:
             return
         if not self._samples_all and self._rng.random() >= self._share(finished.status):
             return
-        line = self._format(finished, route, service, duration, reason)
+        line = self._format(finished, route, service, duration, reason, time.time())
         size = len(line)
         if self._size + size > self._batch:
             self.flush()

@@ -65,7 +65,7 @@ class RecordedLog(AccessLog):
 
     def write(self, finished: Finished, route: str, service: str, duration: float, reason: Reason | None) -> None:
         """Keep a record."""
-        line = json.loads(FORMATS["json"](finished, route, service, duration, reason))
+        line = json.loads(FORMATS["json"](finished, route, service, duration, reason, time.time()))
         self.records.append(
             Record(finished.status, reason, route, service, finished.attempts, finished.bytes_out, line)
         )
