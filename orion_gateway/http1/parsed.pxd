@@ -20,6 +20,7 @@ cdef class Head:
     cdef public bytes raw
     cdef public bytes upgrade
 
+    cdef void _begin(self, bytes raw, Py_ssize_t fields_start, int minor) noexcept
     cpdef list lines(self, bytes name)
     cpdef bytes value_at(self, Line line)
     cpdef list values(self, bytes name)
@@ -32,6 +33,8 @@ cdef class Head:
     cdef bint _is_cut(self, Line line) except -1
 
 
+@cython.final
+@cython.freelist(16)
 cdef class RequestHead(Head):
     cdef public dict claims
     cdef public bint expects_continue
@@ -51,6 +54,8 @@ cdef class RequestHead(Head):
     cpdef Body body(self, Py_ssize_t max_trailers)
 
 
+@cython.final
+@cython.freelist(16)
 cdef class ResponseHead(Head):
     cdef public bint has_date
     cdef public bint has_request_id

@@ -73,8 +73,8 @@ class Head:
         "upgrade",
     )
 
-    def __init__(self, raw: bytes, fields_start: int, minor: int) -> None:
-        """`raw` runs to the end of the empty line."""
+    def _begin(self, raw: bytes, fields_start: int, minor: int) -> None:
+        """Fill what requests and responses share; `raw` runs to the end of the empty line."""
         self.raw = raw
         self.fields_start = fields_start
         self.minor = minor
@@ -182,7 +182,7 @@ class RequestHead(Head):
     )
 
     def __init__(self, raw: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
-        Head.__init__(self, raw, fields_start, minor)
+        self._begin(raw, fields_start, minor)
         self.method = method
         self.target = target
         """The target in origin form, or `*`."""
@@ -230,7 +230,7 @@ class ResponseHead(Head):
     __slots__ = ("has_date", "has_request_id", "keep_alive_timeout", "reason", "status")
 
     def __init__(self, raw: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
-        Head.__init__(self, raw, fields_start, minor)
+        self._begin(raw, fields_start, minor)
         self.status = status
         self.reason = reason
         self.has_date = False
@@ -255,4 +255,6 @@ class ResponseHead(Head):
 
 def split_list(value: bytes) -> list[bytes]:
     """Return the elements of a comma-separated value without the space around them (RFC 9110, section 5.6.1)."""
+    if b"," not in value:
+        return [value.strip(b" \t")]
     return [element.strip(b" \t") for element in value.split(b",")]

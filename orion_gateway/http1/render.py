@@ -4,7 +4,6 @@ Host and framing are always written from what was judged, never copied (RFC 9112
 a request that is repeated is rendered again.
 """
 
-from collections.abc import Sequence
 from operator import attrgetter
 
 from orion_gateway.http1.fields import Peer
@@ -12,6 +11,7 @@ from orion_gateway.http1.identifiers import Identifiers
 from orion_gateway.http1.parsed import Framing, Head, RequestHead, ResponseHead
 from orion_gateway.http1.scan import Line
 
+_CHUNKED = Framing.CHUNKED
 _start_of = attrgetter("start")
 # What a trusted peer may say once and the gateway says when it did not.
 _SAID_ONCE = (b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
@@ -22,56 +22,72 @@ def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, id
     rules = peer.rules
     replaced: list[Line] = []
     if not head.claims:
-        own = peer.describe(head.host)
+        own = [peer.describe(head.host)]
     elif peer.is_trusted:
         own = _continue_claims(head, peer, replaced)
     else:
-        for spans in head.claims.values():
-            replaced += spans
-        own = peer.describe(head.host)
+        for lines in head.claims.values():
+            replaced += lines
+        own = [peer.describe(head.host)]
     if rules.request_id:
         if head.request_id is not None:
             replaced += head.lines(b"x-request-id")
-        own += b"X-Request-Id: %b\r\n" % ids.request_id
+        own += (b"X-Request-Id: ", ids.request_id, b"\r\n")
     if ids.new_traceparent is not None:
         if head.traceparent is not None or head.has_tracestate:
             replaced += head.lines(b"traceparent") + head.lines(b"tracestate")
-        own += b"traceparent: %b\r\n" % ids.new_traceparent
+        own += (b"traceparent: ", ids.new_traceparent, b"\r\n")
     if head.max_forwards > 0 and head.method in (b"OPTIONS", b"TRACE"):  # RFC 9110, section 7.6.2
         replaced += head.lines(b"max-forwards")
-        own += b"Max-Forwards: %d\r\n" % (head.max_forwards - 1)
-    if head.framing is Framing.CHUNKED:
-        own += b"Transfer-Encoding: chunked\r\n"
+        own.append(b"Max-Forwards: %d\r\n" % (head.max_forwards - 1))
+    if head.framing is _CHUNKED:
+        own.append(b"Transfer-Encoding: chunked\r\n")
     elif head.content_length >= 0:
-        own += b"Content-Length: %d\r\n" % head.content_length
-    if head.trailers:
-        own += b"TE: trailers\r\nConnection: TE\r\n"
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (head.method, target, host, _render_fields(head, replaced), own)
+        own.append(_length_line(head.content_length))
+    own.append(b"TE: trailers\r\nConnection: TE\r\n\r\n" if head.trailers else b"\r\n")
+    pieces = [head.method, b" ", target, b" HTTP/1.1\r\nHost: ", host, b"\r\n"]
+    _add_fields(pieces, head, head.cuts + replaced if replaced else head.cuts)
+    pieces += own
+    return b"".join(pieces)
 
 
 def render_response(head: ResponseHead, framing: bytes, own: bytes) -> bytes:
     """Render the head for the client. `framing` is its framing line unless Content-Length, `own` other lines."""
-    if head.content_length >= 0:
-        framing = b"Content-Length: %d\r\n" % head.content_length
-    return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (head.status, head.reason, _render_fields(head), framing, own)
+    pieces = [f"HTTP/1.1 {head.status} ".encode("ascii"), head.reason, b"\r\n"]
+    _add_fields(pieces, head, head.cuts)
+    pieces += (framing if head.content_length < 0 else _length_line(head.content_length), own, b"\r\n")
+    return b"".join(pieces)
 
 
-def _render_fields(head: Head, replaced: Sequence[Line] = ()) -> bytes:
-    """Return the received field lines to send on, without `replaced` ones, and the added ones."""
+def _length_line(length: int) -> bytes:
+    return f"Content-Length: {length}\r\n".encode("ascii")
+
+
+def _add_fields(pieces: list[bytes], head: Head, cuts: list[Line]) -> None:
+    """Add the received field lines to send on, those between the cuts, and the ones that edits added."""
     raw, position = head.raw, head.fields_start
-    pieces = []
-    # Parsing finds cuts in order; edits and Connection may have added earlier or equal ones.
-    for line in sorted([*head.cuts, *replaced], key=_start_of):
+    for line in _put_in_order(cuts):
         if line.start > position:
             pieces.append(raw[position : line.start])
         if line.end > position:
             position = line.end
-    pieces.append(raw[position:-2])
+    end = len(head.raw) - 2
+    if end > position:
+        pieces.append(raw[position:end])
     pieces += head.added
-    return b"".join(pieces)
 
 
-def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> bytes:
+def _put_in_order(cuts: list[Line]) -> list[Line]:
+    """Return the cuts by place. Parsing finds them so; edits and Connection may have added earlier or equal ones."""
+    position = 0
+    for line in cuts:
+        if line.start < position:
+            return sorted(cuts, key=_start_of)
+        position = line.start
+    return cuts
+
+
+def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> list[bytes]:
     """Combine what a trusted peer said in X-Forwarded-* and Forwarded with what this hop adds."""
     rules, claims = peer.rules, head.claims
     lines = [peer.via]
@@ -89,4 +105,4 @@ def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> byt
         replaced += said
         elements = [value for value in map(head.value_at, said) if value]
         lines.append(b"Forwarded: %b\r\n" % b", ".join([*elements, peer.forwarded_element(head.host)]))
-    return b"".join(lines)
+    return lines

@@ -19,5 +19,6 @@ cdef object _UNTIL_CLOSE
 
 @cython.locals(end=Py_ssize_t, raw=bytes, scan=ResponseScan, head=ResponseHead)
 cpdef tuple parse_response(bytes data, object limits, bytes method, Py_ssize_t seen=*)
+cdef object _as_answer(object refusal)
 @cython.locals(raw=bytes, cuts=list, codings=list, upgrade=bytes, line=Line, kind=int, status=int)
 cdef object _judge(ResponseHead head, ResponseScan scan, bytes method)

@@ -82,12 +82,20 @@ cdef class Line:
         self.value_end = value_end
 
     cpdef bytes value(self, bytes raw):
-        if not 0 <= self.value_start <= self.value_end <= PyBytes_GET_SIZE(raw):  # the line is of another head
-            return raw[self.value_start : self.value_end]
+        if not 0 <= self.value_start <= self.value_end <= PyBytes_GET_SIZE(raw):
+            return b""  # the line is of another head
         return PyBytes_FromStringAndSize(PyBytes_AS_STRING(raw) + self.value_start, self.value_end - self.value_start)
 
     cpdef bytes lower_value(self, bytes raw):
-        return self.value(raw).lower()
+        cdef bytes value = self.value(raw)
+        cdef unsigned char *data = <unsigned char *>PyBytes_AS_STRING(value)
+        cdef Py_ssize_t place
+        if PyBytes_GET_SIZE(value) < 2:
+            return value.lower()  # bytes of one character are shared, and not ours to write
+        for place in range(PyBytes_GET_SIZE(value)):
+            if c"A" <= data[place] <= c"Z":
+                data[place] |= 0x20
+        return value
 
 
 cdef class RequestScan:
