@@ -20,22 +20,28 @@ if TYPE_CHECKING:
     from orion_gateway.values import Condition, RouteMatch
 
 
-class Demand(Protocol):
+class Demand:
     """One thing that a request must be."""
+
+    __slots__ = ()
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:
         """Return whether the request is what is demanded."""
+        raise NotImplementedError
 
     def objection(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> str:
         """Say in words why it does not hold, as in `methods: GET is not in POST, PUT`."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class PathMatches:
+class PathMatches(Demand):
     """The decoded path must match the whole expression `text`."""
 
-    text: str
-    expression: Expression
+    __slots__ = ("expression", "text")
+
+    def __init__(self, text: str, expression: Expression) -> None:
+        self.text = text
+        self.expression = expression
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:  # noqa: ARG002
         """Return whether it does."""
@@ -46,12 +52,14 @@ class PathMatches:
         return f"path_regex: {show(path.decoded)} does not match {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class MethodIn:
+class MethodIn(Demand):
     """The method must be one of `methods`, which hold HEAD where they hold GET; `listed` is what the table says."""
 
-    methods: frozenset[bytes]
-    listed: tuple[str, ...]
+    __slots__ = ("listed", "methods")
+
+    def __init__(self, methods: frozenset[bytes], listed: tuple[str, ...]) -> None:
+        self.methods = methods
+        self.listed = listed
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:  # noqa: ARG002
         """Return whether it is."""
@@ -62,11 +70,13 @@ class MethodIn:
         return f"methods: {show(method)} is not in {', '.join(self.listed)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerIn:
+class ListenerIn(Demand):
     """The request must have come in by one of these listeners."""
 
-    listeners: tuple[str, ...]
+    __slots__ = ("listeners",)
+
+    def __init__(self, listeners: tuple[str, ...]) -> None:
+        self.listeners = listeners
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:  # noqa: ARG002
         """Return whether it did."""
@@ -77,12 +87,14 @@ class ListenerIn:
         return f"listeners: {listener!r} is not in {', '.join(self.listeners)}"
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderIs:
+class HeaderIs(Demand):
     """One of the values of a header field must be what the condition says; names are compared without case."""
 
-    name: bytes
-    wanted: Wanted
+    __slots__ = ("name", "wanted")
+
+    def __init__(self, name: bytes, wanted: Wanted) -> None:
+        self.name = name
+        self.wanted = wanted
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:  # noqa: ARG002
         """Return whether one is."""
@@ -93,12 +105,14 @@ class HeaderIs:
         return f"header {show(self.name)}: {self.wanted.objection(request.field_values(self.name))}"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryIs:
+class QueryIs(Demand):
     """One of the decoded values of a query parameter must be what the condition says."""
 
-    name: bytes
-    wanted: Wanted
+    __slots__ = ("name", "wanted")
+
+    def __init__(self, name: bytes, wanted: Wanted) -> None:
+        self.name = name
+        self.wanted = wanted
 
     def holds(self, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> bool:  # noqa: ARG002
         """Return whether one is."""

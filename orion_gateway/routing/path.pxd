@@ -1,5 +1,7 @@
 cimport cython
 
+from orion_gateway.routing.plain cimport split_plain
+
 
 @cython.final
 @cython.freelist(16)
@@ -10,4 +12,5 @@ cdef class JudgedPath:
     cdef readonly bint has_empty_segments
 
 
+@cython.locals(segments=list)
 cpdef JudgedPath judge_path(bytes path)

@@ -15,9 +15,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-# Segments of visible ASCII without what needs a second look: `%`, `\`, `#`, `?`, a leading dot, no byte at all.
-_PLAIN_SEGMENT = rb'[!"$&-\-0->@-\[\]-~][!"$&-.0->@-\[\]-~]*'
-_is_plain = re.compile(rb"/(?:%s/)*(?:%s)?" % (_PLAIN_SEGMENT, _PLAIN_SEGMENT)).fullmatch
+from orion_gateway.routing.plain import split_plain
+
 _find_forbidden = re.compile(rb"[^!-~]|[\\#?]|%00|%5[Cc]").search
 _find_broken_encoding = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 _split_encoded_slashes = re.compile(rb"%2[Ff]").split
@@ -57,9 +56,8 @@ def judge_path(path: bytes) -> JudgedPath:
 
     Raises PathRefused when it is one that nobody may forward (RFC 3986, section 3.3; "Matching" of the route table).
     """
-    if _is_plain(path):
-        return JudgedPath(path, path[1:].split(b"/"), False, False)
-    return _judge_closely(path)
+    segments = split_plain(path)
+    return _judge_closely(path) if segments is None else JudgedPath(path, segments, False, False)
 
 
 def _judge_closely(path: bytes) -> JudgedPath:

@@ -1,5 +1,6 @@
 cimport cython
 
+from orion_gateway.routing.demands cimport Demand
 from orion_gateway.routing.found cimport Matched
 from orion_gateway.routing.path cimport JudgedPath
 
@@ -15,7 +16,8 @@ cdef class Entry:
     cdef object _rest
     cdef Matched _bare
 
-    cpdef unmet(self, bytes method, JudgedPath path, object request, str listener)
+    @cython.locals(demand=Demand)
+    cpdef Demand unmet(self, bytes method, JudgedPath path, object request, str listener)
     cpdef objection_to(self, JudgedPath path)
     cpdef Matched take(self, JudgedPath path)
 
@@ -32,7 +34,8 @@ cdef class Node:
 @cython.freelist(8)
 cdef class Walk:
     cdef list _segments
+    cdef Node _node
     cdef list _waiting
 
-    @cython.locals(segments=list, waiting=list, node=Node, following=Node, segment=bytes, at=Py_ssize_t, depth=Py_ssize_t)
+    @cython.locals(segments=list, waiting=list, node=Node, begun=Node, following=Node, segment=bytes, at=Py_ssize_t, depth=Py_ssize_t)
     cpdef list advance(self)

@@ -113,12 +113,14 @@ class Walk:
     Whether an expression matches is one of its route's demands and not asked here.
     """
 
-    __slots__ = ("_segments", "_waiting")
+    __slots__ = ("_node", "_segments", "_waiting")
 
     def __init__(self, root: Node, segments: list[bytes]) -> None:
         self._segments = segments
-        # A node and the number of segments that led to it; -1: only its open routes are left.
-        self._waiting = [(root, 0)]
+        self._node: Node | None = root
+        """Where to begin, None once that is done."""
+        self._waiting: list[tuple[Node, int]] = []
+        """Nodes to come back to and the number of segments that led there; -1: only the open routes are left."""
 
     def __iter__(self) -> Walk:
         return self
@@ -130,13 +132,17 @@ class Walk:
         return entries
 
     def advance(self) -> list[Entry] | None:
-        """Return the next list, which may be empty; None when there is no more."""
+        """Return the next list that is not empty; None when there is no more."""
         segments, waiting = self._segments, self._waiting
         depth = len(segments)
-        while waiting:
-            node, at = waiting.pop()
-            if at < 0:
-                return node.open
+        begun, self._node = self._node, None
+        while begun is not None or waiting:
+            if begun is not None:
+                node, at, begun = begun, 0, None
+            else:
+                node, at = waiting.pop()
+                if at < 0:
+                    return node.open
             while at < depth:
                 if node.open:
                     waiting.append((node, -1))
@@ -152,6 +158,8 @@ class Walk:
                     break
                 node = following
             else:
-                waiting.append((node, -1))
-                return node.ending
+                if node.open:
+                    waiting.append((node, -1))
+                if node.ending:
+                    return node.ending
         return None

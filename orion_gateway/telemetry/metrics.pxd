@@ -20,26 +20,34 @@ cdef class Histogram:
 
 @cython.final
 cdef class RouteMetrics:
-    cdef readonly dict requests
+    cdef dict _requests
     cdef readonly Histogram duration
     cdef readonly Histogram overhead
     cdef readonly long long bytes_in
     cdef readonly long long bytes_out
+    cdef bytes _method
+    cdef int _status
+    cdef bint _is_local
+    cdef long long _row
 
-    @cython.locals(requests=dict)
     cpdef record(
         self, bytes method, int status, double duration, double overhead, long long bytes_in, long long bytes_out,
         bint is_local
     )
     cpdef take(self, str route, delta)
+    cdef _end_row(self)
 
 
 @cython.final
 cdef class ServiceMetrics:
-    cdef readonly dict attempts
+    cdef dict _attempts
     cdef readonly dict retries
     cdef readonly Histogram duration
+    cdef object _verdict
+    cdef object _reason
+    cdef long long _row
 
     cpdef record(self, Outcome outcome)
     cpdef record_retry(self, str reason)
     cpdef take(self, str service, delta)
+    cdef _end_row(self)

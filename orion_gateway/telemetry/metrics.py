@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orion_gateway.values import Verdict
+
 if TYPE_CHECKING:
-    from orion_gateway.values import Outcome
+    from orion_gateway.values import Outcome, Reason
 
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Upper bounds of the histogram buckets in seconds."""
@@ -72,14 +74,29 @@ class Delta:
 class RouteMetrics:
     """The counters of one route in one worker."""
 
-    __slots__ = ("bytes_in", "bytes_out", "duration", "overhead", "requests")
+    __slots__ = (
+        "_is_local",
+        "_method",
+        "_requests",
+        "_row",
+        "_status",
+        "bytes_in",
+        "bytes_out",
+        "duration",
+        "overhead",
+    )
 
     def __init__(self) -> None:
-        self.requests: dict[tuple[bytes, int, bool], int] = {}
+        self._requests: dict[tuple[bytes, int, bool], int] = {}
         self.duration = Histogram()
         self.overhead = Histogram()
         self.bytes_in = 0
         self.bytes_out = 0
+        # Most requests are like the one before: they are counted in a row, and looked up when the row ends.
+        self._method = b"_OTHER"
+        self._status = 0
+        self._is_local = False
+        self._row = 0
 
     def record(
         self,
@@ -92,9 +109,12 @@ class RouteMetrics:
         is_local: bool,
     ) -> None:
         """Count one finished exchange."""
-        key = (method, status, is_local) if method in _METHODS else (b"_OTHER", status, is_local)
-        requests = self.requests
-        requests[key] = requests.get(key, 0) + 1
+        if status != self._status or is_local != self._is_local or method != self._method:
+            self._end_row()
+            self._method = method if method in _METHODS else b"_OTHER"
+            self._status = status
+            self._is_local = is_local
+        self._row += 1
         self.duration.observe(duration)
         self.overhead.observe(overhead)
         self.bytes_in += bytes_in
@@ -102,9 +122,10 @@ class RouteMetrics:
 
     def take(self, route: str, delta: Delta) -> None:
         """Move what was counted into a delta."""
-        if not self.requests:
+        self._end_row()
+        if not self._requests:
             return
-        for (method, status, is_local), count in self.requests.items():
+        for (method, status, is_local), count in self._requests.items():
             labels = (route, method.decode("ascii"), str(status), "gateway" if is_local else "upstream")
             delta.counters["orion_http_requests_total", labels] = count
         delta.counters["orion_http_request_bytes_total", (route,)] = self.bytes_in
@@ -113,21 +134,33 @@ class RouteMetrics:
         delta.histograms["orion_gateway_overhead_seconds", (route,)] = self.overhead
         self.__init__()  # type: ignore[misc]  # everything back to zero
 
+    def _end_row(self) -> None:
+        if self._row:
+            key = (self._method, self._status, self._is_local)
+            self._requests[key] = self._requests.get(key, 0) + self._row
+            self._row = 0
+
 
 class ServiceMetrics:
     """The counters of one service in one worker."""
 
-    __slots__ = ("attempts", "duration", "retries")
+    __slots__ = ("_attempts", "_reason", "_row", "_verdict", "duration", "retries")
 
     def __init__(self) -> None:
-        self.attempts: dict[tuple[str, str], int] = {}
+        self._attempts: dict[tuple[str, str], int] = {}
         self.retries: dict[str, int] = {}
         self.duration = Histogram()
+        # As with the requests of a route.
+        self._verdict = Verdict.SUCCEEDED
+        self._reason: Reason | None = None
+        self._row = 0
 
     def record(self, outcome: Outcome) -> None:
         """Count one attempt."""
-        key = (outcome.verdict.value, outcome.reason.value if outcome.reason else "")
-        self.attempts[key] = self.attempts.get(key, 0) + 1
+        if outcome.verdict is not self._verdict or outcome.reason is not self._reason:
+            self._end_row()
+            self._verdict, self._reason = outcome.verdict, outcome.reason
+        self._row += 1
         self.duration.observe(outcome.duration)
 
     def record_retry(self, reason: str) -> None:
@@ -136,11 +169,18 @@ class ServiceMetrics:
 
     def take(self, service: str, delta: Delta) -> None:
         """Move what was counted into a delta."""
-        if not self.attempts and not self.retries:
+        self._end_row()
+        if not self._attempts and not self.retries:
             return
-        for (outcome, reason), count in self.attempts.items():
+        for (outcome, reason), count in self._attempts.items():
             delta.counters["orion_upstream_attempts_total", (service, outcome, reason)] = count
         for reason, count in self.retries.items():
             delta.counters["orion_upstream_retries_total", (service, reason)] = count
         delta.histograms["orion_upstream_attempt_duration_seconds", (service,)] = self.duration
         self.__init__()  # type: ignore[misc]  # everything back to zero
+
+    def _end_row(self) -> None:
+        if self._row:
+            key = (self._verdict.value, self._reason.value if self._reason else "")
+            self._attempts[key] = self._attempts.get(key, 0) + self._row
+            self._row = 0

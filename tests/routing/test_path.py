@@ -5,10 +5,14 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orion_gateway.routing.path import PathRefused, judge_path
+from orion_gateway.routing.plain import split_plain
+from tests.harness.pure import load_pure
+
+PURE = load_pure("orion_gateway.routing.plain")
 
 
 @pytest.mark.parametrize(
@@ -108,3 +112,14 @@ def test_no_reading_of_an_accepted_path_leaves_its_place(path: bytes) -> None:
     if not judged.has_encoded_slash:
         assert judged.decoded == unquote_to_bytes(path)
     assert judged.has_empty_segments == (b"//" in path)
+
+
+@given(
+    st.binary(max_size=40)
+    | st.text("/.a%\\#?~! \x7f\x00", max_size=12).map(str.encode)
+    | st.lists(st.text("abc.~-", min_size=1, max_size=4)).map(lambda parts: "/".join(["", *parts]).encode())
+)
+@settings(max_examples=1000)
+def test_the_compiled_cut_is_the_pure_one(path: bytes) -> None:
+    """A path would be judged closely in one build and waved through in the other."""
+    assert split_plain(path) == PURE.split_plain(path)

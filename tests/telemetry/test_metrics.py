@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orion_gateway.telemetry.metrics import BOUNDS, Delta, Histogram, RouteMetrics, ServiceMetrics
 from orion_gateway.values import Outcome, Reason, Verdict
@@ -51,13 +54,32 @@ def test_a_route_ships_what_it_counted_and_begins_anew() -> None:
     assert sum(duration.buckets) == 3, "what was shipped must not change afterwards"
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([b"GET", b"POST", b"BREW"]), st.sampled_from([200, 404, 0]), st.booleans())),
+    st.integers(0, 9),
+)
+def test_each_request_is_counted_under_its_own_labels(seen: list[tuple[bytes, int, bool]], every: int) -> None:
+    """A request that follows one of other labels, or a delivery, would be counted with the one before."""
+    metrics, counted = RouteMetrics(), Counter[tuple[str, ...]]()
+    for number, (method, status, is_local) in enumerate(seen):
+        metrics.record(method, status, 0.0, 0.0, 0, 0, is_local)
+        if number % 10 == every or number == len(seen) - 1:
+            delta = Delta()
+            metrics.take("r", delta)
+            counted.update({labels: int(count) for (_, labels), count in delta.counters.items() if len(labels) == 4})
+    assert counted == Counter(
+        ("r", "_OTHER" if method == b"BREW" else method.decode(), str(status), "gateway" if is_local else "upstream")
+        for method, status, is_local in seen
+    )
+
+
 def test_a_method_nobody_knows_is_no_label() -> None:
     """A client could make as many label values as it likes."""
     metrics, delta = RouteMetrics(), Delta()
-    for method in (b"BREW", b"X" * 1000, b"get", b"-"):
+    for method in (b"BREW", b"X" * 1000, b"get", b"-", b"", b"_OTHER"):
         record(metrics, method)
     metrics.take("users", delta)
-    assert delta.counters["orion_http_requests_total", ("users", "_OTHER", "200", "upstream")] == 4
+    assert delta.counters["orion_http_requests_total", ("users", "_OTHER", "200", "upstream")] == 6
 
 
 def test_a_service_ships_attempts_by_outcome_and_reason() -> None:
@@ -65,11 +87,14 @@ def test_a_service_ships_attempts_by_outcome_and_reason() -> None:
     metrics, delta = ServiceMetrics(), Delta()
     metrics.record(Outcome(Verdict.SUCCEEDED, None, 200, 0.1))
     metrics.record(Outcome(Verdict.FAILED, Reason.CONNECTION_REFUSED, 0, 0.2))
+    metrics.record(Outcome(Verdict.FAILED, Reason.CONNECTION_TIMEOUT, 0, 0.2))
+    metrics.record(Outcome(Verdict.FAILED, Reason.CONNECTION_REFUSED, 0, 0.2))
     metrics.record_retry("connection_terminated")
     metrics.take("svc", delta)
     assert delta.counters == {
         ("orion_upstream_attempts_total", ("svc", "succeeded", "")): 1,
-        ("orion_upstream_attempts_total", ("svc", "failed", "connection_refused")): 1,
+        ("orion_upstream_attempts_total", ("svc", "failed", "connection_refused")): 2,
+        ("orion_upstream_attempts_total", ("svc", "failed", "connection_timeout")): 1,
         ("orion_upstream_retries_total", ("svc", "connection_terminated")): 1,
     }
     again = Delta()

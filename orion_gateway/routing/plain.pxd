@@ -1,0 +1,1 @@
+cpdef list split_plain(bytes path)
