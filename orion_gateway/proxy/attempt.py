@@ -21,8 +21,7 @@ class Attempt:
 
     __slots__ = ("method",)
 
-    def __init__(self, method: bytes) -> None:
-        self.method = method
+    method: bytes
 
     def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
         """An endpoint was chosen and a place on it taken."""

@@ -34,6 +34,7 @@ cdef class Downstream:
     cpdef bytes connection_field(self)
     cpdef adjust_reading(self)
     cpdef end_exchange(self, double now, bint keep)
+    cdef bint _may_begin(self)
     cdef _advance(self, double now)
     cdef bint _begin_next(self, double now) except -1
     cdef _begin(self, RequestHead head, bytes rest, DataPlane plane, double now)

@@ -88,7 +88,7 @@ class Downstream:
         """How the request in progress is read."""
         self.keep_alive = True
         self.is_closed = False
-        """Nothing is written any more."""
+        """Nothing is written any more: it was closed from here, or is gone."""
         self.since = monotonic()
         """Since when it waits: for its first byte, for the rest of a head, for its next request, for its end."""
         self.blocked_since = 0.0
@@ -141,6 +141,7 @@ class Downstream:
         if is_owed and self.body.done and self.plane.settings.client_eof == "answer":
             return True
         self._abandon()
+        self.is_closed = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (a reset and an end mean the same here)
@@ -222,7 +223,7 @@ class Downstream:
         exchange, self.exchange = self.exchange, None
         self.body = _NOTHING
         self.since = now
-        if self.is_closing:
+        if self.is_closed:
             return
         if not keep or not self.keep_alive or (self._keeper.is_draining and not self._buffer):
             # A client may be sending still; closing with its bytes unread would reset the answer away.
@@ -236,10 +237,10 @@ class Downstream:
         self.body = _NOTHING
         if self.is_closing:
             return
-        self.is_closed = True
         if is_framed:
             self._close(now)
         else:
+            self.is_closed = True
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
 
@@ -290,7 +291,7 @@ class Downstream:
         """Begin the requests that wait, one after another, until one is in flight or none is complete."""
         self._is_busy = True
         for _ in range(_MAX_IN_A_ROW):
-            if not self._may_begin or not self._begin_next(now):
+            if not self._may_begin() or not self._begin_next(now):
                 break
         else:
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -301,11 +302,10 @@ class Downstream:
         elif self._buffer or not self._is_reading:
             self.adjust_reading()
 
-    @property
     def _may_begin(self) -> bool:
         if self.exchange is not None or not self._buffer or self.blocked_since:
             return False
-        return not self._is_lingering and not self.is_closing
+        return not self._is_lingering and not self.is_closed
 
     def _go_on(self) -> None:
         self._advance(monotonic())
@@ -332,7 +332,7 @@ class Downstream:
         self._seen = 0
         self._has_served = True
         self.keep_alive = head.is_keep_alive
-        body = self.body = head.body(plane.head_limits.section)
+        body = self.body = head.body(plane.max_trailers)
         exchange = self._open_exchange(head, now)
         if body.done:
             self._buffer = rest
@@ -397,6 +397,7 @@ class Downstream:
     def _close(self, now: float) -> None:
         """Close after what was written has gone; `check` bounds how long that may take."""
         self.since = now
+        self.is_closed = True
         if self.transport.get_write_buffer_size():
             self._unwritten = self.unwritten
         self.transport.close()

@@ -31,9 +31,11 @@ cdef class Exchange(Attempt):
     cdef public long long bytes_out
     cdef public Downstream downstream
     cdef public Endpoint endpoint
+    cdef public bytes client
     cdef public bint expects_upgrade
     cdef public RequestHead head
     cdef public Identifiers ids
+    cdef public bint is_local
     cdef public bint is_tunnel
     cdef public object params
     cdef public object phase

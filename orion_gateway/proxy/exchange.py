@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping, Sequence
 
+    from orion_gateway.http1.fields import Peer
     from orion_gateway.http1.identifiers import Identifiers
     from orion_gateway.proxy.downstream import Downstream
     from orion_gateway.proxy.plane import LiveRoute
@@ -71,11 +72,13 @@ class Exchange(Attempt):
         "attempts",
         "awaits_continue",
         "bytes_out",
+        "client",
         "downstream",
         "endpoint",
         "expects_upgrade",
         "head",
         "ids",
+        "is_local",
         "is_tunnel",
         "params",
         "phase",
@@ -99,7 +102,7 @@ class Exchange(Attempt):
     )
 
     def __init__(self, downstream: Downstream, head: RequestHead, ids: Identifiers, now: float) -> None:
-        Attempt.__init__(self, head.method)
+        self.method = head.method
         self.downstream = downstream
         self.head = head
         self.ids = ids
@@ -125,6 +128,10 @@ class Exchange(Attempt):
         self.tunnel_idle: float | None = None
         self.expects_upgrade = False
         self.is_tunnel = False
+        self.is_local = True
+        """Whether the gateway itself answered."""
+        self.client = downstream.peer.text
+        """The address of the client, through the proxies that are trusted."""
         self.status = 0
         """The status sent to the client; 0 until then."""
         self.bytes_out = 0
@@ -143,20 +150,6 @@ class Exchange(Attempt):
         self._place_returned = False
 
     @property
-    def is_local(self) -> bool:
-        """Whether the gateway itself answered."""
-        return self._response is None
-
-    @property
-    def client(self) -> bytes:
-        """The address of the client, through the proxies that are trusted."""
-        peer = self.downstream.peer
-        chain = self.head.values(b"x-forwarded-for") if peer.is_trusted else None
-        if not chain:
-            return peer.text
-        return str(find_client(peer.address, b",".join(chain), peer.rules)).encode("ascii")
-
-    @property
     def client_blocked_since(self) -> float:
         """Since when the client has taken nothing although bytes wait for it; 0 while it takes them."""
         return self.downstream.blocked_since
@@ -166,7 +159,7 @@ class Exchange(Attempt):
         self.pool = pool
         self.target = target
         self.upstream_timeouts = timeouts
-        self.queue_timeout = pool.service.connections.queue_timeout
+        self.queue_timeout = pool.queue_timeout
         refusal = pool.acquire(self, self.started)
         if refusal is not None:
             self.fail(refusal, self.started)
@@ -440,7 +433,7 @@ class Exchange(Attempt):
             return
         self._outgoing = []
         self._has_begun = True
-        if not self.downstream.is_closing:
+        if not self.downstream.is_closed:
             _write(self.downstream.transport, outgoing)
 
     def _begin_tunnel(self, head: ResponseHead) -> bool:
@@ -568,7 +561,18 @@ class Exchange(Attempt):
         self.phase = _ANSWERED
         if verdict is _ABANDONED and not self.status:
             self.status = CLIENT_CLOSED_REQUEST
+        self.is_local = self._response is None
+        peer = self.downstream.peer
+        if peer.is_trusted:
+            self.client = find_client_text(peer, self.head.values(b"x-forwarded-for"))
         self.downstream.plane.record(self, verdict, reason, now)
+
+
+def find_client_text(peer: Peer, chain: Sequence[bytes]) -> bytes:
+    """Return the client's address; `chain` are the values of X-Forwarded-For, believed as far as peers are trusted."""
+    if not chain:
+        return peer.text
+    return str(find_client(peer.address, b",".join(chain), peer.rules)).encode("ascii")
 
 
 def _write(transport: asyncio.WriteTransport, pieces: Sequence[Payload]) -> None:

@@ -66,7 +66,7 @@ def _answer(exchange: Exchange, action: Action, now: float) -> None:
 
 def identify(head: RequestHead, plane: DataPlane, is_trusted: bool) -> Identifiers:
     """Keep or make the ids of a request."""
-    return choose_identifiers(head, plane.forwarded, plane.random_bits(192).to_bytes(24, "big"), is_trusted)
+    return choose_identifiers(head, plane.forwarded, plane.take_random(), is_trusted)
 
 
 def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:

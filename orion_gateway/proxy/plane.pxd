@@ -21,15 +21,19 @@ cdef class DataPlane:
     cdef public RouteTable table
     cdef public object settings
     cdef public object head_limits
+    cdef public Py_ssize_t max_trailers
     cdef public object client_timeouts
     cdef public object forwarded
     cdef public bint says_request_id
     cdef public bytes pseudonym
     cdef public AccessLog access_log
-    cdef public object random_bits
+    cdef object _rng
+    cdef bytes _random
+    cdef Py_ssize_t _random_used
     cdef public dict service_metrics
     cdef public dict pools
     cdef public tuple live
     cdef LiveRoute _unmatched
 
+    cpdef bytes take_random(self)
     cpdef record(self, Exchange exchange, object verdict, object reason, double now)

@@ -35,6 +35,9 @@ ADMIN_SERVICE = "_admin"
 """The service behind routes with `admin: health`."""
 
 
+_RANDOM_BYTES = 24 * 128
+
+
 @dataclass(frozen=True, slots=True)
 class PlaneSettings:
     """What concerns all routes of a generation."""
@@ -90,12 +93,15 @@ class DataPlane:
         self.table = table
         self.settings = settings
         self.head_limits = settings.head_limits
+        self.max_trailers = settings.head_limits.section
         self.client_timeouts = settings.client_timeouts
         self.forwarded = settings.forwarded
         self.says_request_id = settings.forwarded.request_id
         self.pseudonym = settings.forwarded.pseudonym
         self.access_log = access_log
-        self.random_bits = rng.getrandbits
+        self._rng = rng
+        self._random = b""
+        self._random_used = 0
         self.service_metrics = {service.name: ServiceMetrics() for service in services}
         self.pools = {s.name: pools(s, settings.head_limits, self.service_metrics[s.name]) for s in services}
         self.live = tuple(LiveRoute(route, self._pool_of(route), RouteMetrics()) for route in table.routes)
@@ -121,6 +127,15 @@ class DataPlane:
             exchange.is_local,
         )
         self.access_log.write(exchange, live.name, live.service, duration, reason)
+
+    def take_random(self) -> bytes:
+        """Return 24 random bytes for the ids of a request; many are drawn at once."""
+        if self._random_used == len(self._random):
+            self._random = self._rng.randbytes(_RANDOM_BYTES)
+            self._random_used = 0
+        start = self._random_used
+        self._random_used = start + 24
+        return self._random[start : start + 24]
 
     def take(self) -> Delta:
         """Return what was counted since the last call, and the state of the pools."""

@@ -31,6 +31,9 @@ cdef class UpstreamConnection:
 
 cdef class ServicePool:
     cdef public object service
+    cdef public object queue_timeout
+    cdef public Py_ssize_t max_trailers
+    cdef Py_ssize_t _max_idle
     cdef ServiceMetrics _metrics
     cdef public Policy policy
     cdef object _limits

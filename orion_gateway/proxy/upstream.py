@@ -181,7 +181,7 @@ class UpstreamConnection:
 
     def _take_head(self, attempt: Attempt, head: ResponseHead, data: bytes, now: float) -> None:
         """Tell the attempt of its final head, and of the `data` that came behind it."""
-        self.body = head.body(self._limits.section)
+        self.body = head.body(self.pool.max_trailers)
         attempt.take_response_head(head, now)
         if self.attempt is not attempt:
             return
@@ -236,6 +236,9 @@ class ServicePool:
         self, service: Service, policy: Policy, limits: HeadLimits, metrics: ServiceMetrics, rng: Random
     ) -> None:
         self.service = service
+        self.queue_timeout = service.connections.queue_timeout
+        self._max_idle = service.connections.max_idle
+        self.max_trailers = limits.section
         self._metrics = metrics
         self.policy = policy
         self._limits = limits
@@ -298,9 +301,9 @@ class ServicePool:
     def take_back(self, connection: UpstreamConnection, now: float, is_clean: bool) -> None:
         """Keep a connection for the next attempt, or close it."""
         idle = self._idle.get(connection.endpoint)
-        if not is_clean or connection.transport.is_closing() or idle is None or connection.idle_limit <= 0:
+        if not is_clean or idle is None or connection.idle_limit <= 0:
             connection.transport.abort()
-        elif len(idle) >= self.service.connections.max_idle:
+        elif len(idle) >= self._max_idle:
             connection.transport.close()
         else:
             connection.is_reused = True
