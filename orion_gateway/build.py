@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PACKAGE = __name__.partition(".")[0]
 
 
-class _SourceFinder:
+class SourceFinder:
     """Finds the modules of this package as source only."""
 
     @staticmethod
@@ -37,7 +37,7 @@ class _SourceFinder:
 def choose_build() -> None:
     """Let the pure modules run when `ORION_PURE` asks for them. Called before any other module is imported."""
     if os.environ.get("ORION_PURE"):
-        sys.meta_path.insert(0, _SourceFinder)
+        sys.meta_path.insert(0, SourceFinder)
 
 
 def is_compiled() -> bool:

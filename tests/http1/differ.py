@@ -5,8 +5,8 @@ message begins. What ours refuses may be read by others as they like: nobody beh
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
 
 from orion_gateway.http1.body import encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import HOP_BY_HOP, ForwardedRules, Peer
@@ -18,7 +18,8 @@ from orion_gateway.http1.head import (
     render_request,
     render_response,
 )
-from tests.http1.feeding import Fields
+from tests.http1.builds import PURE, RUNNING, Codec
+from tests.http1.feeding import Fields, describe
 from tests.http1.peers import Message, read_requests, read_responses, read_with_h11, read_with_llhttp
 
 
@@ -89,40 +90,73 @@ class Disagreement:
         return f"{self.peer} reads another {self.aspect}:\n  ours   {self.ours}\n  theirs {self.theirs}"
 
 
-def compare_requests(data: bytes) -> Iterator[Disagreement]:
+def check_requests(data: bytes) -> list[Disagreement]:
+    """Have all read a client's bytes; return the disagreements, without the exempted ones."""
+    return list(compare_requests(read_requests(data), read_with_llhttp(data), read_with_h11(data)))
+
+
+def check_responses(data: bytes, method: bytes) -> list[Disagreement]:
+    """Have all read an endpoint's bytes; return the disagreements, without the exempted ones."""
+    llhttp, h11 = read_with_llhttp(data, is_response=True), read_with_h11(data, method=method)
+    return list(compare_responses(method, read_responses(data, method), llhttp, h11))
+
+
+def compare_requests(ours: list[Message], llhttp: list[Message], h11: list[Message]) -> Iterator[Disagreement]:
     """Yield the disagreements about a client's bytes, without the exempted ones."""
-    for found in find_disagreements(data):
+    for found in find_disagreements(ours, llhttp, h11):
         if not _is_exempt(found):
             yield found
 
 
-def find_disagreements(data: bytes) -> Iterator[Disagreement]:
+def find_disagreements(ours: list[Message], llhttp: list[Message], h11: list[Message]) -> Iterator[Disagreement]:
     """Yield the disagreements about a client's bytes, exempted ones too."""
-    messages = read_requests(data)
-    if not messages:
-        return
-    yield from _compare("llhttp", messages, read_with_llhttp(data))
-    yield from _compare("h11", messages, read_with_h11(data))
-    for message in messages:
+    yield from _compare("llhttp", ours, llhttp)
+    yield from _compare("h11", ours, h11)
+    for message in ours:
         if message.is_complete:
             yield from _check_request_sent_on(message)
 
 
-def compare_responses(data: bytes, method: bytes) -> Iterator[Disagreement]:
+def compare_responses(
+    method: bytes, ours: list[Message], llhttp: list[Message], h11: list[Message]
+) -> Iterator[Disagreement]:
     """Yield the disagreements about an endpoint's bytes, without the exempted ones."""
-    messages = read_responses(data, method)
-    if not messages:
-        return
-    readings = {"h11": read_with_h11(data, method=method)}
+    readings = {"h11": h11}
     if method != b"HEAD":  # httptools cannot be told that a response answers HEAD
-        readings["llhttp"] = read_with_llhttp(data, is_response=True)
+        readings["llhttp"] = llhttp
     for peer, theirs in readings.items():
-        for found in _compare(peer, messages, theirs):
+        for found in _compare(peer, ours, theirs):
             if not _is_exempt(found):
                 yield found
-    for message in messages:
+    for message in ours:
         if message.is_complete:
             yield from _check_response_sent_on(message, method)
+
+
+def compare_builds(ours: list[Message], pure: list[Message]) -> Iterator[str]:
+    """Yield where the build that runs and the pure one read otherwise, or render otherwise what they read."""
+    if len(ours) != len(pure):
+        yield f"{RUNNING.name} reads {len(ours)} messages, {PURE.name} {len(pure)}"
+    for one, other in zip(ours, pure, strict=False):
+        assert one.head is not None
+        assert other.head is not None
+        if describe(one.head) != describe(other.head):
+            yield f"the builds judge otherwise:\n  {describe(one.head)}\n  {describe(other.head)}"
+        elif replace(one, head=None) != replace(other, head=None):
+            yield f"the builds read otherwise:\n  {one}\n  {other}"
+        elif _render(one.head, RUNNING) != _render(other.head, PURE):
+            yield f"the builds render otherwise:\n  {_render(one.head, RUNNING)!r}\n  {_render(other.head, PURE)!r}"
+
+
+def _render(head: RequestHead | ResponseHead, codec: Codec) -> list[bytes]:
+    """Return how one build sends a head on: a response, or a request of a stranger and of somebody who is trusted."""
+    if not isinstance(head, codec.head.RequestHead):
+        return [codec.head.render_response(head, b"", b"")]
+    rendered = []
+    for peer in _PEERS[codec.name]:
+        ids = codec.head.choose_identifiers(head, peer.rules, _RANDOM, peer.is_trusted)
+        rendered.append(codec.head.render_request(head, head.target, head.host, peer, ids))
+    return rendered
 
 
 def _compare(peer: str, ours: list[Message], theirs: list[Message]) -> Iterator[Disagreement]:
@@ -174,6 +208,14 @@ _PEER = Peer(ip_address("192.0.2.1"), 8080, b"http", ForwardedRules(forwarded=Tr
 _OWN = frozenset(
     b"host via forwarded x-request-id traceparent content-length transfer-encoding te connection max-forwards".split()
 )
+_PEERS = {
+    codec.name: [
+        codec.fields.Peer(address, 80, b"http", codec.fields.ForwardedRules(forwarded=True, trusted=trusted))
+        for address in [ip_address("192.0.2.1")]
+        for trusted in ((), (ip_network("192.0.2.0/24"),))
+    ]
+    for codec in (RUNNING, PURE)
+}
 _RANDOM = bytes(15) + b"\1" + bytes(8)
 _NEXT_REQUEST = b"GET /next HTTP/1.1\r\nHost: next\r\n\r\n"
 _NEXT_RESPONSE = b"HTTP/1.1 299 Next\r\nContent-Length: 0\r\n\r\n"

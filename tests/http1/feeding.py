@@ -2,11 +2,14 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from random import Random
+from typing import cast
 
 from orion_gateway.http1.body import Body
 from orion_gateway.http1.head import HeadLimits, Refusal, RequestHead, ResponseHead, parse_request, parse_response
 from orion_gateway.http1.scan import Line
+from tests.http1.builds import RUNNING, Codec
 
 LIMITS = HeadLimits()
 Fields = list[tuple[bytes, bytes]]
@@ -27,12 +30,14 @@ def fragmentations(data: bytes) -> Iterator[list[bytes]]:
         yield cut(data, rng, count)
 
 
-def feed_request(pieces: Iterable[bytes], limits: HeadLimits = LIMITS) -> tuple[RequestHead | Refusal | None, bytes]:
+def feed_request(
+    pieces: Iterable[bytes], limits: HeadLimits = LIMITS, codec: Codec = RUNNING
+) -> tuple[RequestHead | Refusal | None, bytes]:
     """Parse a request head that comes in pieces; return the verdict and what of the last piece lies behind it."""
     buffer, seen = b"", 0
     for piece in pieces:
         buffer += piece
-        head, used = parse_request(buffer, limits, seen)
+        head, used = codec.head.parse_request(buffer, limits, seen)
         if head is not None:
             return head, buffer[used:]
         seen = len(buffer)
@@ -40,13 +45,13 @@ def feed_request(pieces: Iterable[bytes], limits: HeadLimits = LIMITS) -> tuple[
 
 
 def feed_response(
-    pieces: Iterable[bytes], method: bytes = b"GET", limits: HeadLimits = LIMITS
+    pieces: Iterable[bytes], method: bytes = b"GET", limits: HeadLimits = LIMITS, codec: Codec = RUNNING
 ) -> tuple[ResponseHead | Refusal | None, bytes]:
     """Parse a response head that comes in pieces; return the verdict and what of the last piece lies behind it."""
     buffer, seen = b"", 0
     for piece in pieces:
         buffer += piece
-        head, used = parse_response(buffer, limits, method, seen)
+        head, used = codec.head.parse_response(buffer, limits, method, seen)
         if head is not None:
             return head, buffer[used:]
         seen = len(buffer)
@@ -75,22 +80,28 @@ def describe(verdict: RequestHead | ResponseHead | Refusal | None) -> object:
     """Return what must be the same however a head arrived: everything judged, or the status of the refusal."""
     if verdict is None:
         return None
-    if isinstance(verdict, Refusal):
-        return verdict.status, verdict.is_too_large
+    if hasattr(verdict, "is_too_large"):  # a Refusal of either build
+        refusal = cast("Refusal", verdict)
+        return refusal.status, refusal.is_too_large
     slots = [name for kind in type(verdict).__mro__ for name in getattr(kind, "__slots__", ())]
     return {name: _describe(getattr(verdict, name)) for name in slots}
 
 
 def _describe(value: object) -> object:
-    """Return the same for the same lines, which are compared by what they say."""
+    """Return the same for what says the same, be it of one build or the other."""
     match value:
-        case Line():
-            return value.kind, value.start, value.end, value.value_start, value.value_end
         case list():
             return list(map(_describe, value))
         case dict():
             return {key: _describe(lines) for key, lines in value.items()}
-    return value
+        case Enum():
+            return value.name
+    return describe_line(cast("Line", value)) if hasattr(value, "value_end") else value
+
+
+def describe_line(line: Line) -> tuple[int, int, int, int, int]:
+    """Return everything that a line says."""
+    return line.kind, line.start, line.end, line.value_start, line.value_end
 
 
 def accept(data: bytes, limits: HeadLimits = LIMITS) -> RequestHead:

@@ -1,13 +1,15 @@
 """What our codec, llhttp and h11 read in the same bytes, in the same words, so that they can be compared."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import h11
 import httptools
 
-from orion_gateway.http1.body import Body, BodyRefused, ChunkedBody
-from orion_gateway.http1.head import Framing, Refusal, RequestHead, ResponseHead, parse_request, parse_response
+from orion_gateway.http1.body import Body
+from orion_gateway.http1.head import RequestHead, ResponseHead
+from tests.http1.builds import RUNNING, Codec
 from tests.http1.feeding import LIMITS, Fields, list_fields
 
 
@@ -33,42 +35,42 @@ class Message:
     """Ours only."""
 
 
-def read_requests(data: bytes) -> list[Message]:
+def read_requests(data: bytes, codec: Codec = RUNNING) -> list[Message]:
     """Read a client's bytes with our codec, up to the first refusal or the last request of the connection."""
     messages: list[Message] = []
     while data:
-        head, used = parse_request(data, LIMITS)
-        if head is None or isinstance(head, Refusal):
+        head, used = codec.head.parse_request(data, LIMITS)
+        if not isinstance(head, codec.head.RequestHead):
             break
         method, target, _ = head.raw.split(b" ", 2)
         message = Message(method, target, 0, f"1.{head.minor}", list_fields(head.raw[head.fields_start :]), head=head)
         messages.append(message)
         message.is_behind_empty_line = data.startswith(b"\r\n")
-        data = _read_body(message, head.body(LIMITS.section), data[used:])
+        data = _read_body(message, head.body(LIMITS.section), data[used:], codec)
         message.keeps_alive = head.is_keep_alive
         if not message.is_complete or not message.keeps_alive:
             break
     return messages
 
 
-def read_responses(data: bytes, method: bytes) -> list[Message]:
+def read_responses(data: bytes, method: bytes, codec: Codec = RUNNING) -> list[Message]:
     """Read an endpoint's bytes with our codec: interim responses and one final one."""
     messages: list[Message] = []
     while data:
-        head, used = parse_response(data, LIMITS, method)
-        if head is None or isinstance(head, Refusal):
+        head, used = codec.head.parse_response(data, LIMITS, method)
+        if not isinstance(head, codec.head.ResponseHead):
             break
         fields = list_fields(head.raw[head.fields_start :])
         message = Message(b"", b"", head.status, f"1.{head.minor}", fields, head=head)
         messages.append(message)
-        data = _read_body(message, head.body(LIMITS.section), data[used:])
+        data = _read_body(message, head.body(LIMITS.section), data[used:], codec)
         if head.status >= 200 or head.status == 101:
-            message.keeps_alive = head.is_keep_alive and head.framing is not Framing.UNTIL_CLOSE
+            message.keeps_alive = head.is_keep_alive and head.framing is not codec.head.Framing.UNTIL_CLOSE
             break
     return messages
 
 
-def _read_body(message: Message, body: Body, data: bytes) -> bytes:
+def _read_body(message: Message, body: Body, data: bytes, codec: Codec) -> bytes:
     """Read a body as far as it goes, byte by byte so that nothing before a fault is missed; return what follows."""
     end = 0
     try:
@@ -76,10 +78,10 @@ def _read_body(message: Message, body: Body, data: bytes) -> bytes:
             end += 1
             pieces, _ = body.feed(data[end - 1 : end])
             message.body += b"".join(pieces)
-    except BodyRefused:
+    except codec.body.BodyRefused:
         message.is_refused = True
     message.is_complete = body.done
-    if isinstance(body, ChunkedBody):
+    if isinstance(body, codec.body.ChunkedBody):
         message.trailers = list_fields(body.trailers)
     return data[end:]
 
@@ -141,12 +143,17 @@ def read_with_llhttp(data: bytes, *, is_response: bool = False) -> list[Message]
 _ANSWER = h11.Response(status_code=200, headers=[(b"content-length", b"0")])
 
 
+@cache
+def _ask(method: bytes) -> h11.Request:
+    fields = [(b"host", b"a"), (b"connection", b"upgrade"), (b"upgrade", b"x")]  # lets a 101 be an answer
+    return h11.Request(method=method, target=b"/", headers=fields)
+
+
 def read_with_h11(data: bytes, *, method: bytes = b"") -> list[Message]:
     """Read bytes with h11 until it refuses something: a client's, or with `method` an endpoint's answer to it."""
     connection = h11.Connection(h11.CLIENT if method else h11.SERVER, max_incomplete_event_size=1 << 20)
     if method:
-        fields = [(b"host", b"a"), (b"connection", b"upgrade"), (b"upgrade", b"x")]  # lets a 101 be an answer
-        connection.send(h11.Request(method=method, target=b"/", headers=fields))
+        connection.send(_ask(method))
         connection.send(h11.EndOfMessage())
     messages: list[Message] = []
     connection.receive_data(data)
@@ -168,6 +175,8 @@ def read_with_h11(data: bytes, *, method: bytes = b"") -> list[Message]:
             messages[-1].is_complete, messages[-1].trailers = True, list(event.headers)
             if not method:
                 connection.send(_ANSWER)
+                if connection.our_state is h11.SWITCHED_PROTOCOL:  # that was CONNECT, which ours refuses
+                    return messages
                 connection.send(h11.EndOfMessage())
             messages[-1].keeps_alive = connection.their_state is connection.our_state is h11.DONE
             if method or not messages[-1].keeps_alive:
