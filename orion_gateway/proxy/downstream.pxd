@@ -3,6 +3,7 @@ cimport cython
 from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.fields cimport Peer
 from orion_gateway.http1.parsed cimport RequestHead
+from orion_gateway.http1.request cimport parse_request
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.keeper cimport Keeper
 from orion_gateway.proxy.plane cimport DataPlane

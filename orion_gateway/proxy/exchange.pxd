@@ -2,6 +2,7 @@ cimport cython
 
 from orion_gateway.http1.identifiers cimport Identifiers
 from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
+from orion_gateway.http1.render cimport render_request, render_response
 from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.proxy.downstream cimport Downstream
 from orion_gateway.proxy.plane cimport LiveRoute

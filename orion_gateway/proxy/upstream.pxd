@@ -1,6 +1,7 @@
 from orion_gateway.balancer.policy cimport Policy
 from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.parsed cimport ResponseHead
+from orion_gateway.http1.response cimport parse_response
 from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.telemetry.metrics cimport ServiceMetrics
 from orion_gateway.values cimport Endpoint, Outcome

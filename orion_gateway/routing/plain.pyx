@@ -10,6 +10,8 @@ for _byte in range(256):
 
 cpdef list split_plain(bytes path):
     """Return what stands between the slashes, None for a path that must be judged closely."""
+    if path is None:
+        raise TypeError("a path is bytes")
     cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(path)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(path), start = 1, at
     cdef list segments

@@ -41,7 +41,7 @@ def format_json(finished, str route, str service, double duration, reason, doubl
     """Return a line of flat JSON: durations in milliseconds, sizes in bytes."""
     cdef char[BUFFER] buffer
     cdef char* at = buffer
-    cdef RequestHead head = finished.head
+    cdef RequestHead head = <RequestHead?>finished.head
     cdef Endpoint endpoint = finished.endpoint
     cdef object ids = finished.ids
     cdef long long whole = llrint(duration * 1e6)
@@ -77,6 +77,8 @@ cdef inline char* _put(char* at, bytes value) noexcept:
 
 cdef char* _put_quoted(char* at, bytes value, Py_ssize_t longest) except NULL:
     """Copy a value and look at it at the same time; what needs an escape or a cut is written again."""
+    if value is None:
+        raise TypeError("a value of a line is missing")
     cdef Py_ssize_t size = PyBytes_GET_SIZE(value), index
     cdef const unsigned char* source = <const unsigned char*>PyBytes_AS_STRING(value)
     cdef unsigned char byte

@@ -26,9 +26,12 @@ from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.proxy.plane import DataPlane, PlaneSettings
 from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
+from orion_gateway.routing.path import judge_path
 from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_log import AccessLogSettings, open_access_log
-from orion_gateway.values import Endpoint, Route, RouteMatch, Service, ToService
+from orion_gateway.telemetry.metrics import RouteMetrics, ServiceMetrics
+from orion_gateway.values import Endpoint, Outcome, Route, RouteMatch, Service, ToService, Verdict
+from tests.telemetry.finished import Ended
 
 REQUEST = (
     b"GET /api/v1/users/42?full=1 HTTP/1.1\r\nHost: api.example.com\r\n"
@@ -98,6 +101,12 @@ async def main() -> None:
     answer = cast("ResponseHead", parse_response(RESPONSE, limits, b"GET")[0])
     own = b"X-Request-Id: %b\r\n" % ids.request_id
     content = b"hello world\n"
+    path = judge_path(head.path)
+    policy = POLICIES["round_robin"]()
+    policy.update([endpoint])
+    ended = Ended(head, ids=ids, endpoint=endpoint)
+    of_route, of_service = RouteMetrics(), ServiceMetrics()
+    outcome = Outcome(Verdict.SUCCEEDED, None, 200, 0.002, sent=True)
     parts = {
         "whole exchange": exchange,
         "parse and judge a request": lambda: parse_request(REQUEST, limits),
@@ -107,6 +116,12 @@ async def main() -> None:
         "parse and judge a response": lambda: parse_response(RESPONSE, limits, b"GET"),
         "render it for the client": lambda: render_response(answer, b"", own),
         "read its content": lambda: LengthBody(12).feed(content),
+        "judge its path": lambda: judge_path(head.path),
+        "find its route": lambda: plane.table.find(head.method, head.host, path, head, "http"),
+        "pick an endpoint": lambda: policy.pick(0, 0.0, rng),
+        "count its attempt": lambda: of_service.record(outcome),
+        "count it": lambda: of_route.record(b"GET", 200, 0.002, 0.001, len(REQUEST), 12, False),
+        "write its line": lambda: log.write(ended, "/api/v1/users/**", "app", 0.002, None),
         "nothing (the measurement)": lambda: None,
     }
     for name, part in parts.items():
