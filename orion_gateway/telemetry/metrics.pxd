@@ -2,7 +2,9 @@ cimport cython
 
 from orion_gateway.values cimport Outcome
 
+# Both sizes follow BOUNDS: importing the module fails when they do not.
 cdef double[17] _bounds
+cdef Py_ssize_t _LAST
 
 
 @cython.final

@@ -18,7 +18,10 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5
 """Upper bounds of the histogram buckets in seconds."""
 
 _bounds = BOUNDS
+_LAST = len(BOUNDS)
+"""The bucket of what is above every bound."""
 
+_EMPTY = [0] * (_LAST + 1)
 _METHODS = frozenset([b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"])
 Labels = tuple[str, ...]
 Key = tuple[str, Labels]
@@ -30,21 +33,21 @@ class Histogram:
     __slots__ = ("buckets", "total")
 
     def __init__(self) -> None:
-        self.buckets = [0] * 18
+        self.buckets = _EMPTY.copy()
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
         at = 0
         # Most durations end the search early, so that halving would not be quicker.
-        while at < 17 and seconds > _bounds[at]:
+        while at < _LAST and seconds > _bounds[at]:
             at += 1
         self.buckets[at] += 1
         self.total += seconds
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram to this one."""
-        for at in range(18):
+        for at in range(_LAST + 1):
             self.buckets[at] += other.buckets[at]
         self.total += other.total
 
