@@ -15,6 +15,8 @@ from setuptools.command.build_ext import build_ext
 PACKAGE = Path("orion_gateway")
 # The wheel may run on any processor of its kind, so nothing here is tuned to this one.
 FLAGS = ["-O2", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-unreachable-code"]
+# A typed method taken as a value, and not called, becomes a pointer of the wrong type.
+FLAGS += ["-Werror=incompatible-pointer-types"]
 DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,  # the .pxd alone says what is a C type; an `int` in the source has no bounds

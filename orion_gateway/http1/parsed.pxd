@@ -34,7 +34,6 @@ cdef class Head:
 
 
 @cython.final
-@cython.freelist(16)
 cdef class RequestHead(Head):
     cdef public dict claims
     cdef public bint expects_continue
@@ -55,7 +54,6 @@ cdef class RequestHead(Head):
 
 
 @cython.final
-@cython.freelist(16)
 cdef class ResponseHead(Head):
     cdef public bint has_date
     cdef public bint has_request_id

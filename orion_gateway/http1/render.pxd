@@ -18,5 +18,6 @@ cdef bytes _length_line(long long length)
 cdef void _add_fields(list pieces, Head head, list cuts) except *
 @cython.locals(position=Py_ssize_t, line=Line)
 cdef list _put_in_order(list cuts)
+cdef list _list_values(Head head, object said)
 @cython.locals(lines=list)
 cdef list _continue_claims(RequestHead head, Peer peer, list replaced)

@@ -4,6 +4,7 @@ Host and framing are always written from what was judged, never copied (RFC 9112
 a request that is repeated is rendered again.
 """
 
+from collections.abc import Iterable
 from operator import attrgetter
 
 from orion_gateway.http1.fields import Peer
@@ -97,12 +98,15 @@ def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> lis
     if rules.x_forwarded:
         said = claims.get(b"x-forwarded-for", ())
         replaced += said
-        chain = [value for value in map(head.value_at, said) if value]
-        lines.append(b"X-Forwarded-For: %b\r\n" % b", ".join([*chain, peer.text]))
+        lines.append(b"X-Forwarded-For: %b\r\n" % b", ".join([*_list_values(head, said), peer.text]))
         lines += [line for name, line in peer.describe_once(head.host) if name not in claims]
     if rules.forwarded:
         said = claims.get(b"forwarded", ())
         replaced += said
-        elements = [value for value in map(head.value_at, said) if value]
-        lines.append(b"Forwarded: %b\r\n" % b", ".join([*elements, peer.forwarded_element(head.host)]))
+        lines.append(b"Forwarded: %b\r\n" % b", ".join([*_list_values(head, said), peer.forwarded_element(head.host)]))
     return lines
+
+
+def _list_values(head: Head, said: Iterable[Line]) -> list[bytes]:
+    values = [head.value_at(line) for line in said]
+    return [value for value in values if value]
