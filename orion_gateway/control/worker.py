@@ -46,27 +46,17 @@ class ListenerKeeper(Keeper):
     def __init__(self, worker: Worker, place: ListenerPlace) -> None:
         super().__init__(place.name, place.port, worker.plane)
         self._worker = worker
-        self._clients: dict[Downstream, str] = {}
         self.connections: set[Downstream] = set()
         # The descriptor was inherited for this worker alone; the supervisor keeps its own.
         self.acceptor = Acceptor(socket.socket(fileno=place.descriptor), self)
 
-    def admit(self, accepted: socket.socket) -> str | None:
+    def admit(self, client: str) -> bool:
         """Count a connection against the limits."""
-        if accepted.family == socket.AF_UNIX:
-            client = ""
-        else:
-            try:
-                client = accepted.getpeername()[0]
-            except OSError:  # it has left already
-                return None
-        return client if self._worker.take(client) else None
+        return self._worker.take(client)
 
     def begin(self, client: str) -> asyncio.Protocol:
         """Return the protocol of an admitted connection."""
-        connection = Downstream(self)
-        self._clients[connection] = client
-        return cast("asyncio.Protocol", connection)
+        return cast("asyncio.Protocol", Downstream(self, client))
 
     def give_up(self, client: str) -> None:
         """An admitted connection was gone before it began."""
@@ -81,7 +71,7 @@ class ListenerKeeper(Keeper):
     def forget(self, connection: Downstream) -> None:
         """A connection is gone."""
         self.connections.discard(connection)
-        self._worker.give_back(self._clients.pop(connection))
+        self._worker.give_back(connection.peer_name)
 
 
 class Worker:

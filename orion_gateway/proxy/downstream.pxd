@@ -26,6 +26,7 @@ cdef class Downstream:
     cdef bint _has_served
     cdef bint _is_busy
     cdef bint _is_lingering
+    cdef bint _is_named
     cdef bint _is_reading
     cdef Keeper _keeper
     cdef Py_ssize_t _seen

@@ -44,6 +44,9 @@ LINGER = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 """Bytes that such a client may still send: one that uploads without looking must not be reset before it looks."""
 
+_MAX_PEERS = 1024
+"""Clients whose ready-made fields are kept: those of a client that comes back are not made anew."""
+
 _NOTHING = NoBody()
 _RESET = struct.pack("ii", 1, 0)
 
@@ -60,6 +63,7 @@ class Downstream:
         "_has_served",
         "_is_busy",
         "_is_lingering",
+        "_is_named",
         "_is_reading",
         "_keeper",
         "_seen",
@@ -76,13 +80,15 @@ class Downstream:
         "transport",
     )
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, client: str | None = None) -> None:
+        """`client` is the peer's address as who accepted it knows it, empty for a Unix socket; None: ask for it."""
         self._keeper = keeper
         self.plane = keeper.plane
         self.transport = cast("asyncio.Transport", None)  # set by connection_made, like the peer
         self.peer = cast("Peer", None)
-        self.peer_name = ""
+        self.peer_name = client or ""
         """The address of the peer as the system writes it, empty for a Unix socket."""
+        self._is_named = client is not None
         self.exchange: Exchange | None = None
         self.body: Body = _NOTHING
         """How the request in progress is read."""
@@ -108,8 +114,9 @@ class Downstream:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find out who is there."""
         self.transport = cast("asyncio.Transport", transport)
-        name = transport.get_extra_info("peername")
-        self.peer_name = name[0] if isinstance(name, tuple) else ""
+        if not self._is_named:
+            name = transport.get_extra_info("peername")
+            self.peer_name = name[0] if isinstance(name, tuple) else ""
         self._meet(self.plane)
         self._keeper.remember(self)
 
@@ -285,7 +292,14 @@ class Downstream:
     def _meet(self, plane: DataPlane) -> None:
         """Judge the peer by the rules of this generation."""
         self.plane = plane
-        self.peer = Peer(_read_address(self.peer_name), self._keeper.port, b"http", plane.forwarded)
+        port = self._keeper.port
+        peer = plane.peers.get((self.peer_name, port))
+        if peer is None:
+            peer = Peer(_read_address(self.peer_name), port, b"http", plane.forwarded)
+            if len(plane.peers) >= _MAX_PEERS:
+                plane.peers.clear()
+            plane.peers[self.peer_name, port] = peer
+        self.peer = peer
 
     def _advance(self, now: float) -> None:
         """Begin the requests that wait, one after another, until one is in flight or none is complete."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from orion_gateway.http1.fields import ForwardedRules
+from orion_gateway.http1.fields import ForwardedRules, Peer
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
 from orion_gateway.routing.rewrite import compile_rewrite
@@ -97,6 +97,8 @@ class DataPlane:
         self.client_timeouts = settings.client_timeouts
         self.forwarded = settings.forwarded
         self.says_request_id = settings.forwarded.request_id
+        self.peers: dict[tuple[str, int], Peer] = {}
+        """Clients lately met, by address and the port of the listener."""
         self.pseudonym = settings.forwarded.pseudonym
         self.access_log = access_log
         self._rng = rng

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -21,14 +23,19 @@ class Hall:
 
     def __init__(self) -> None:
         self.is_open = True
+        self.expected = "127.0.0.1"
+        self.fault: Exception | None = None
         self.entered: list[asyncio.Transport] = []
         self.gave_up = 0
 
-    def admit(self, accepted: socket.socket) -> str | None:
-        return str(accepted.getpeername()[0]) if self.is_open else None
+    def admit(self, client: str) -> bool:
+        assert client == self.expected
+        return self.is_open
 
     def begin(self, client: str) -> asyncio.Protocol:
-        assert client == "127.0.0.1"
+        assert client == self.expected
+        if self.fault is not None:
+            raise self.fault
         hall = self
 
         class Guest(asyncio.Protocol):
@@ -46,10 +53,21 @@ class Poor(socket.socket):
 
     failures: list[int]
 
-    def accept(self) -> tuple[socket.socket, object]:
+    def _accept(self) -> tuple[int, object]:
         if self.failures:
             raise OSError(self.failures.pop(0), "exhausted")
-        return super().accept()
+        return super()._accept()  # type: ignore[misc,no-any-return]
+
+
+class Odd(socket.socket):
+    """A listening socket that hands out descriptors of which no connection can be made, before it gives up."""
+
+    odd: list[int]
+
+    def _accept(self) -> tuple[int, object]:
+        if self.odd:
+            return self.odd.pop(), ("127.0.0.1", 1)
+        return super()._accept()  # type: ignore[misc,no-any-return]
 
 
 @pytest_asyncio.fixture
@@ -136,6 +154,74 @@ async def test_who_is_not_admitted_is_closed_at_once(hall: Hall) -> None:
     assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
     assert not hall.entered
     client.close()
+    acceptor.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # uvloop's, about its own handle
+async def test_what_cannot_become_a_connection_is_closed_and_given_up(hall: Hall) -> None:
+    """Its place would be taken for ever, and in the end nobody would be admitted."""
+    listener = listening(Odd)
+    assert isinstance(listener, Odd)
+    reading, writing = os.pipe()
+    listener.odd = [reading]
+    acceptor = Acceptor(listener, hall)
+    acceptor.resume()
+    (client,) = visit(listener)
+    await until(lambda: len(hall.entered) == 1)
+    assert hall.gave_up == 1
+    with pytest.raises(BrokenPipeError):  # nobody holds the other end any more
+        os.write(writing, b"x")
+    os.close(writing)
+    acceptor.close()
+    client.close()
+
+
+async def test_a_protocol_that_cannot_be_made_leaves_nothing_open(hall: Hall) -> None:
+    """A fault of ours must not cost a descriptor and a place each time, and must be seen."""
+    listener = listening()
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    hall.fault = ZeroDivisionError("a fault")
+    acceptor = Acceptor(listener, hall)
+    acceptor.resume()
+    (client,) = visit(listener)
+    client.setblocking(False)
+    assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
+    assert hall.gave_up == 1
+    assert [context["exception"] for context in faults] == [hall.fault]
+    client.close()
+    acceptor.close()
+
+
+async def test_a_connection_that_is_closed_is_closed_for_the_client(hall: Hall) -> None:
+    """A descriptor that nobody closes would be lost with every connection."""
+    listener = listening()
+    acceptor = Acceptor(listener, hall)
+    acceptor.resume()
+    (client,) = visit(listener)
+    await until(lambda: len(hall.entered) == 1)
+    hall.entered.pop().close()
+    client.setblocking(False)
+    assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
+    client.close()
+    acceptor.close()
+
+
+async def test_a_client_on_a_unix_socket_has_no_address(hall: Hall, tmp_path: Path) -> None:
+    """All of them would share one limit per client."""
+    hall.expected = ""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "socket"))
+    listener.listen()
+    listener.setblocking(False)
+    acceptor = Acceptor(listener, hall)
+    acceptor.resume()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "socket"))
+        await until(lambda: len(hall.entered) == 1)
+        hall.entered[0].write(b"hello")
+        client.setblocking(False)
+        assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 5), 5) == b"hello"
     acceptor.close()
 
 
