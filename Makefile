@@ -15,7 +15,7 @@ setup: $(READY) $(COMPILED)
 
 $(COMPILED): $(READY) setup.py $(TYPED) $(wildcard $(TYPED:.pxd=.py))
 	$(BIN)/python setup.py --quiet build_ext --inplace
-	@touch $(COMPILED)
+	@! find orion_gateway -name '*.so' | grep -q . || touch $(COMPILED)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) scripts/check_machine.py

@@ -22,6 +22,7 @@ from orion_gateway.admin.access import AdminRules, Token
 from orion_gateway.admin.state import WorkerState
 from orion_gateway.assembly import build_routes, build_services
 from orion_gateway.balancer import POLICIES
+from orion_gateway.build import REMEDY, find_stale, name_build
 from orion_gateway.config.run_dir import find_run_dir
 from orion_gateway.control.limits import count_processors, raise_descriptor_limit
 from orion_gateway.control.listeners import PRIVATE, PUBLIC, Listener
@@ -136,8 +137,17 @@ async def _run_gateway(loaded: Loaded, environ: Mapping[str, str]) -> int:
         )
         for name, address in supervisor.addresses:
             log.info("listening", listener=name, address=address)
+        _tell_build()
         log.info("admin", address=admin.address, socket=str(run_dir / ADMIN_SOCKET))
         return await supervisor.run()
+
+
+def _tell_build() -> None:
+    """Say which build the workers run."""
+    log.info("data plane", build=name_build())
+    stale = find_stale()
+    if stale:
+        log.warning(f"compiled modules are older than their sources: {REMEDY}", modules=stale)
 
 
 class _State:

@@ -22,8 +22,9 @@ def main() -> int:
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
     if shutil.which("gcc") is None or not headers.exists():
         print(
-            "note: gcc or python3-dev is missing. Everything here works without them as long as every dependency has a "
-            "wheel for this machine.",
+            "note: gcc or python3-dev is missing, so the hot path is not compiled: everything works, but a request "
+            "costs more CPU time (README says how much), and every dependency must have a wheel for this machine. "
+            "On Debian: apt-get install gcc python3-dev, then make setup",
             file=sys.stderr,
         )
     return 0

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED: dict[str, set[str]] = {
     "build": {"http1"},
     "values": set(),
+    "build": set(),
     "balancer": {"values"},
     "http1": {"values"},
     "routing": {"values"},
@@ -26,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
         "admin",
         "assembly",
         "balancer",
+        "build",
         "config",
         "control",
         "http1",
@@ -33,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
         "routing",
         "telemetry",
     },
-    "cli": {"app", "assembly", "config", "routing", "values"},
+    "cli": {"app", "assembly", "build", "config", "routing", "values"},
     "__main__": {"app", "cli"},
 }
 
