@@ -10,7 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 ALLOWED: dict[str, set[str]] = {
-    "build": {"http1"},
     "values": set(),
     "build": set(),
     "balancer": {"values"},
