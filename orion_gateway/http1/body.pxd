@@ -1,3 +1,12 @@
+cimport cython
+
+from orion_gateway.http1.scan cimport scan_size
+
+cdef object _CHUNK_END
+cdef object _SIZE
+cdef object _TRAILER
+
+
 cdef class Body:
     cdef public bint done
 
@@ -22,15 +31,19 @@ cdef class ChunkedBody(Body):
     cdef object _due
     cdef Py_ssize_t _extension_room
     cdef bytes _line
-    cdef unsigned long long _remaining
+    cdef long long _remaining
     cdef object _removed
     cdef Py_ssize_t _trailer_room
 
+    @cython.locals(pieces=list, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, plain=tuple)
+    cpdef tuple feed(self, bytes data)
+    @cython.locals(bound=Py_ssize_t, stop=Py_ssize_t, end=Py_ssize_t, line=bytes, plain=tuple)
     cdef Py_ssize_t _read_line(self, bytes data, Py_ssize_t position) except -1
     cdef void _take_size(self, bytes line) except *
-    cdef void _begin_chunk(self, unsigned long long size) except *
+    cdef void _begin_chunk(self, long long size) except *
     cdef void _take_trailer(self, bytes line) except *
 
 
+@cython.locals(size=Py_ssize_t)
 cpdef list encode_chunk(object pieces)
 cpdef bytes encode_last_chunk(bytes trailers=*)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
 from orion_gateway.http1.fields import TOKEN, is_allowed_in_trailers
+from orion_gateway.http1.scan import scan_size
 
 Payload = bytes | memoryview
 
@@ -19,7 +20,6 @@ _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,15}+)"
     rb"((?:;" + TOKEN + rb"++(?:=(?:" + TOKEN + rb'++|"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*+"))?)*+)\r\n'
 )
-_END_AND_CHUNK_LINE = re.compile(rb"\r\n([0-9A-Fa-f]{1,15}+)\r\n")
 _TRAILER_LINE = re.compile(rb"(" + TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n")
 _FRAMING = (b"content-length", b"transfer-encoding")
 
@@ -110,6 +110,9 @@ class _Due(Enum):
     TRAILER = auto()
 
 
+_SIZE, _CHUNK_END, _TRAILER = _Due
+
+
 class ChunkedBody(Body):
     """A body in chunks (RFC 9112, section 7.1), read strictly: exact CRLF, plain sizes, bounded lines and trailers."""
 
@@ -120,7 +123,7 @@ class ChunkedBody(Body):
         self.done = False
         self.trailers = b""
         """The lines of the trailer section that may be sent on (RFC 9110, section 6.5.1); complete when `done`."""
-        self._due = _Due.SIZE
+        self._due = _SIZE
         self._line = b""  # what has come of an unfinished line
         self._remaining = 0  # bytes of the current chunk still to come
         self._removed = removed
@@ -131,33 +134,38 @@ class ChunkedBody(Body):
         """Return the payload slices in `data`, and what lies behind the last chunk and trailers."""
         pieces: list[Payload] = []
         view = memoryview(data)
-        position, size = 0, len(data)
+        position = 0
+        size = len(data)
         while position < size:
             if not self._remaining:
                 position = self._read_line(data, position)
                 if self.done:
                     return pieces, data[position:]
                 continue
-            piece = view[position : position + self._remaining]
-            pieces.append(piece)
-            position += len(piece)
-            self._remaining -= len(piece)
+            end = min(size, position + self._remaining)
+            pieces.append(view[position:end])
+            self._remaining -= end - position
+            position = end
             if not self._remaining:
                 # Most often the line behind a chunk and the next plain size are there too: chunks may be tiny and many.
-                found = _END_AND_CHUNK_LINE.match(data, position)
-                if found is None:
-                    self._due = _Due.CHUNK_END
+                plain = scan_size(data, position + 2) if data.startswith(b"\r\n", position) else None
+                if plain is None:
+                    self._due = _CHUNK_END
                 else:
-                    position = found.end()
-                    self._begin_chunk(int(found[1], 16))
+                    position = plain[1]
+                    self._begin_chunk(plain[0])
         return pieces, b""
 
     def _read_line(self, data: bytes, position: int) -> int:
         """Read what is there of the line that is due; return where reading goes on."""
         due = self._due
-        if due is _Due.SIZE:
+        if due is _SIZE:
+            plain = None if self._line else scan_size(data, position)
+            if plain is not None:
+                self._begin_chunk(plain[0])
+                return plain[1]
             bound = _MAX_CHUNK_LINE
-        elif due is _Due.CHUNK_END:
+        elif due is _CHUNK_END:
             bound = 2
         else:
             bound = max(self._trailer_room, 2)
@@ -169,12 +177,12 @@ class ChunkedBody(Body):
             self._line += data[position:]
             return len(data)
         line, self._line = self._line + data[position:end], b""
-        if due is _Due.SIZE:
+        if due is _SIZE:
             self._take_size(line)
-        elif due is _Due.TRAILER:
+        elif due is _TRAILER:
             self._take_trailer(line)
         elif line == b"\r\n":
-            self._due = _Due.SIZE
+            self._due = _SIZE
         else:
             raise BodyRefused(_TOO_LONG[due])
         return end
@@ -191,7 +199,7 @@ class ChunkedBody(Body):
     def _begin_chunk(self, size: int) -> None:
         self._remaining = size
         if size == 0:
-            self._due = _Due.TRAILER
+            self._due = _TRAILER
             self._removed = frozenset(self._removed)  # both it and the trailers may have thousands
 
     def _take_trailer(self, line: bytes) -> None:
@@ -211,16 +219,18 @@ class ChunkedBody(Body):
 
 
 _TOO_LONG = {
-    _Due.SIZE: f"a chunk size line is longer than {_MAX_CHUNK_LINE} bytes",
-    _Due.CHUNK_END: "a chunk does not end in CRLF",
-    _Due.TRAILER: "the trailer section is too large",
+    _SIZE: f"a chunk size line is longer than {_MAX_CHUNK_LINE} bytes",
+    _CHUNK_END: "a chunk does not end in CRLF",
+    _TRAILER: "the trailer section is too large",
 }
 
 
 def encode_chunk(pieces: Sequence[Payload]) -> list[Payload]:
     """Return payload pieces as one chunk to be written in a row; nothing for no payload, which would end the body."""
-    size = sum(map(len, pieces))
-    return [b"%x\r\n" % size, *pieces, b"\r\n"] if size else []
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+    return [f"{size:x}\r\n".encode("ascii"), *pieces, b"\r\n"] if size else []
 
 
 def encode_last_chunk(trailers: bytes = b"") -> bytes:

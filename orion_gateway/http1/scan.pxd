@@ -42,4 +42,5 @@ cpdef RequestScan scan_request(bytes raw)
 cpdef ResponseScan scan_response(bytes raw)
 cpdef list find_lines(bytes raw, Py_ssize_t fields_start, bytes name)
 cpdef Line find_line(bytes raw, Py_ssize_t fields_start, bytes name)
+cpdef tuple scan_size(bytes data, Py_ssize_t position)
 cpdef bint is_name_and_port(bytes authority) except -1

@@ -29,6 +29,7 @@ _IN_REQUESTS = re.compile(
 )
 _IN_RESPONSES = re.compile(rb"\n(?=[cdhkptux])(" + b"|".join(map(re.escape, sorted(KINDS_IN_RESPONSES))) + _LINE)
 _UNDERSCORE_NAME = re.compile(rb"\n[^:\r_]*+_[^\r]*+\r")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15}+)\r\n")
 _NAME_AND_PORT = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=-]++(?::([0-9]{1,5}+))?")
 
 
@@ -140,6 +141,15 @@ def is_name_and_port(authority: bytes) -> bool:
     """
     match = _NAME_AND_PORT.fullmatch(authority)
     return match is not None and (match[1] is None or int(match[1]) <= 65535)
+
+
+def scan_size(data: bytes, position: int) -> tuple[int, int] | None:
+    """Return the size of a chunk whose line at `position` says nothing else, and where the line ends.
+
+    None when the line is not there as a whole, has extensions, or is malformed: `body` reads it with care then.
+    """
+    match = _SIZE_LINE.match(data, position)
+    return None if match is None else (int(match[1], 16), match.end())
 
 
 def _take_line(kind: int, found: re.Match[bytes]) -> Line:

@@ -1,4 +1,4 @@
-"""The compiled twin of `scan.py`, which says what every function does: one loop over the bytes of a head.
+"""The compiled twin of `scan.py`, which says what every function does: one loop over the bytes of a head or of a line.
 
 Every loop ends at the latest at the NUL that stands behind the bytes of a `bytes` object: it belongs to no name and no
 value.
@@ -30,6 +30,7 @@ cdef Table _requests
 cdef Table _responses
 cdef int _claim = CLAIM, _managed = MANAGED, _other = OTHER
 cdef unsigned char _name[256]  # of a byte of a name its lower case, `_` and `.` as `-` and IS_ODD; of any other 0
+cdef unsigned char _digit[256]  # of a hexadecimal digit its value, of any other byte 16
 cdef bint _is_value[256]
 cdef bint _is_target[256]
 cdef bint _is_authority[256]
@@ -61,6 +62,7 @@ cdef void _fill_all() except *:
             _name[byte] = ord(char.lower())
         elif char in b"_.":
             _name[byte] = b"-"[0] | IS_ODD
+        _digit[byte] = int(char, 16) if char in b"0123456789ABCDEFabcdef" else 16
         _is_value[byte] = byte == 9 or 0x20 <= byte <= 0x7E or byte >= 0x80
         _is_target[byte] = 0x21 <= byte <= 0x7E
         _is_authority[byte] = char.isalnum() or char in b"._~!$&'()*+;=-"
@@ -299,3 +301,17 @@ cpdef bint is_name_and_port(bytes authority) except -1:
             return False
         port = port * 10 + data[position] - c"0"
     return port <= 65535
+
+
+cpdef tuple scan_size(bytes data, Py_ssize_t position):
+    cdef const unsigned char *text = <const unsigned char *>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t start = position
+    cdef long long size = 0
+    if not 0 <= position < PyBytes_GET_SIZE(data):
+        return None
+    while _digit[text[position]] < 16 and position - start < 15:
+        size = size * 16 + _digit[text[position]]
+        position += 1
+    if position == start or text[position] != CR or text[position + 1] != LF:
+        return None
+    return size, position + 2

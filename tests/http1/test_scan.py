@@ -199,6 +199,31 @@ def test_a_head_ends_at_its_first_empty_line(codec: Codec, data: bytes, start: i
     assert codec.scan.find_head_end(data, start) == end
 
 
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(
+    ("data", "position", "found"),
+    [
+        (b"5\r\n", 0, (5, 3)),
+        (b"00aF\r\nx", 0, (0xAF, 6)),
+        (b"xx1\r\n", 2, (1, 5)),
+        (b"f" * 15 + b"\r\n", 0, (16**15 - 1, 17)),
+        (b"0" * 16 + b"\r\n", 0, None),
+        (b"5", 0, None),
+        (b"5\r", 0, None),
+        (b"5\n", 0, None),
+        (b"5 \r\n", 0, None),
+        (b"5;a\r\n", 0, None),
+        (b"g\r\n", 0, None),
+        (b"\r\n", 0, None),
+        (b"", 0, None),
+        (b"5\r\n", 7, None),
+    ],
+)
+def test_a_plain_chunk_size_is_read(codec: Codec, data: bytes, position: int, found: tuple[int, int] | None) -> None:
+    """Without it, a chunk would end elsewhere."""
+    assert codec.scan.scan_size(data, position) == found
+
+
 EXAMPLES = settings(
     max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -231,6 +256,7 @@ def test_both_builds_find_the_same_in_any_bytes(data: bytes, name: bytes) -> Non
     """Without it, a look-up could read where no head is."""
     assert RUNNING.scan.find_head_end(data, 0) == PURE.scan.find_head_end(data, 0)
     assert RUNNING.scan.is_name_and_port(data) == PURE.scan.is_name_and_port(data)
+    assert RUNNING.scan.scan_size(data, len(name)) == PURE.scan.scan_size(data, len(name))
     raw = request(b"A:" + data.translate(None, b"\r\n"), name + b":b")
     found, expected = (codec.scan.find_lines(raw, 16, name) for codec in (RUNNING, PURE))
     assert list(map(describe_line, found)) == list(map(describe_line, expected))
