@@ -9,6 +9,10 @@ from orion_gateway.proxy.keeper cimport Keeper
 from orion_gateway.proxy.plane cimport DataPlane
 
 
+cdef Py_ssize_t _MAX_WAITING
+cdef int _MAX_IN_A_ROW
+
+
 cdef class Downstream:
     cdef public double blocked_since
     cdef public Body body
@@ -37,7 +41,9 @@ cdef class Downstream:
     cpdef adjust_reading(self)
     cpdef end_exchange(self, double now, bint keep)
     cdef bint _may_begin(self)
+    @cython.locals(_=int)
     cdef _advance(self, double now)
+    @cython.locals(plane=DataPlane, used=Py_ssize_t)
     cdef bint _begin_next(self, double now) except -1
     cdef _begin(self, RequestHead head, bytes rest, DataPlane plane, double now)
     cdef Exchange _open_exchange(self, RequestHead head, double now)

@@ -1,3 +1,5 @@
+cimport cython
+
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.upstream cimport ServicePool
 from orion_gateway.routing.table cimport RouteTable
@@ -36,5 +38,6 @@ cdef class DataPlane:
     cdef public tuple live
     cdef LiveRoute _unmatched
 
+    @cython.locals(start=Py_ssize_t)
     cpdef bytes take_random(self)
     cpdef record(self, Exchange exchange, object verdict, object reason, double now)

@@ -1,3 +1,5 @@
+cimport cython
+
 from orion_gateway.balancer.policy cimport Policy
 from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.parsed cimport ResponseHead
@@ -5,6 +7,9 @@ from orion_gateway.http1.response cimport parse_response
 from orion_gateway.proxy.attempt cimport Attempt
 from orion_gateway.telemetry.metrics cimport ServiceMetrics
 from orion_gateway.values cimport Endpoint, Outcome
+
+
+cdef int _MAX_INTERIM
 
 
 cdef class UpstreamConnection:
@@ -25,6 +30,7 @@ cdef class UpstreamConnection:
 
     cpdef begin(self, Attempt attempt, double now)
     cpdef release(self, double now, bint is_clean)
+    @cython.locals(head=ResponseHead, used=Py_ssize_t)
     cdef _read_head(self, Attempt attempt, bytes data, double now)
     cdef _take_head(self, Attempt attempt, ResponseHead head, bytes data, double now)
     cdef _read_body(self, Attempt attempt, Body body, bytes data, double now)

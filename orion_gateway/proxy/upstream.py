@@ -157,15 +157,16 @@ class UpstreamConnection:
         self.transport.close()
 
     def _read_head(self, attempt: Attempt, data: bytes, now: float) -> None:
-        data = self._unparsed + data
+        data = self._unparsed + data if self._unparsed else data
         while True:
-            head, used = parse_response(data, self._limits, attempt.method, self._seen)
-            if head is None:
+            found, used = parse_response(data, self._limits, attempt.method, self._seen)
+            if found is None:
                 self._unparsed, self._seen = data, len(data)
                 return
-            if isinstance(head, Refusal):
-                self._give_up(_TOO_LARGE if head.is_too_large else Reason.HTTP_PROTOCOL_ERROR, now)
+            if isinstance(found, Refusal):
+                self._give_up(_TOO_LARGE if found.is_too_large else Reason.HTTP_PROTOCOL_ERROR, now)
                 return
+            head = found
             self._unparsed, self._seen = b"", 0
             data = data[used:]
             if head.status >= 200 or head.status == 101:
