@@ -8,6 +8,7 @@ types. Without Cython, a compiler or Python's headers, and with `ORION_PURE` set
 import os
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -39,8 +40,9 @@ class BuildAllOrNone(build_ext):
             if os.environ.get("ORION_REQUIRE_COMPILED"):
                 raise
             self._remove_all()
-            reason = str(error).strip().splitlines()[-1:]
-            print(f"note: the hot path is not compiled and runs as pure Python: {''.join(reason)}", file=sys.stderr)
+            # One line: the whole command of a compiler is of no use to who has none.
+            reason = shorten(str(error), 120, placeholder=" …")
+            print(f"note: the hot path is not compiled and runs as pure Python: {reason}", file=sys.stderr)
             self.extensions.clear()
 
     def _remove_all(self) -> None:

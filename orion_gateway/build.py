@@ -63,9 +63,10 @@ def name_build() -> str:
 def find_stale(root: Path = ROOT) -> list[str]:
     """Return the modules whose compiled form is missing or older than what it is made of; none for the pure build.
 
-    Such a gateway does not do what its sources say.
+    Such a gateway does not do what its sources say. Only a source tree is judged: an installer writes files in an order
+    of its own, and what it wrote is not edited.
     """
-    if not is_compiled(root):
+    if not is_compiled(root) or not (root.parent / "setup.py").exists():
         return []
     return [
         ".".join((PACKAGE, *typed.relative_to(root).with_suffix("").parts))

@@ -33,13 +33,15 @@ def answer(program: str, **environment: str) -> str:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A package: `one` is compiled from its .py and .pxd, `other` from a .pyx, `plain` is not to be compiled."""
+    """A package in a source tree: `one` is compiled from .py and .pxd, `other` from a .pyx, `plain` is not."""
+    (tmp_path / "setup.py").touch()
+    root = tmp_path / "package"
     for name in ("one.py", "one.pxd", "part/other.py", "part/other.pyx", "plain.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        date(tmp_path / name, 100)
+        (root / name).parent.mkdir(exist_ok=True)
+        date(root / name, 100)
     for name in ("one", "part/other"):
-        date(compiled(tmp_path, name), 200)
-    return tmp_path
+        date(compiled(root, name), 200)
+    return root
 
 
 def compiled(package: Path, name: str) -> Path:
@@ -98,6 +100,15 @@ def test_without_compiled_modules_nothing_is_stale(package: Path) -> None:
     assert build.find_stale(package) == []
 
 
+@pytest.mark.usefixtures("_not_pure")
+def test_what_was_installed_is_not_judged_by_its_dates(package: Path) -> None:
+    """Every start from a wheel would warn: pip writes the compiled module first."""
+    (package.parent / "setup.py").unlink()
+    date(package / "one.py", 300)
+    assert build.is_compiled(package)
+    assert build.find_stale(package) == []
+
+
 def test_the_pure_build_is_never_stale(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled modules that do not run would be complained about."""
     date(package / "one.py", 300)
@@ -151,6 +162,7 @@ def test_the_version_names_the_build(is_pure: bool) -> None:
 def test_the_version_says_what_is_stale_and_what_helps(tmp_path: Path) -> None:
     """Whoever asks why an edit has no effect would find no answer."""
     shutil.copytree(build.ROOT, tmp_path / "orion_gateway")
+    shutil.copy(ROOT / "setup.py", tmp_path)
     shown = show_version(tmp_path)
     assert shown.stdout.splitlines()[0].endswith("(compiled)")
     assert shown.stderr == ""
