@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.proxy.deadline import ClientTimeouts
-from orion_gateway.proxy.downstream import LINGER, LINGER_BYTES
+from orion_gateway.proxy.downstream import LINGER, LINGER_BYTES, Downstream
 from orion_gateway.proxy.plane import PlaneSettings
 from orion_gateway.values import Reason, Respond
 from tests.harness.gateway import EXAMPLE, Gateway, make_route, make_service
@@ -261,3 +262,21 @@ async def test_a_reset_while_nothing_is_in_flight_is_no_exchange(start_gateway: 
         client.reset()
         await until(lambda: not gateway.connections)
     assert len(gateway.records) <= 1
+
+
+async def test_clients_are_remembered_in_bounded_number(start_gateway: StartGateway) -> None:
+    """Each address that ever connected would cost memory for as long as the generation lasts."""
+    gateway = await start_gateway(routes=ROUTES[1:])
+
+    def meet(client: str) -> Downstream:
+        connection = Downstream(gateway, client)
+        connection.connection_made(asyncio.Transport())
+        connection.connection_lost(None)
+        return connection
+
+    first, again = meet("192.0.2.1"), meet("192.0.2.1")
+    assert again.peer is first.peer
+    for number in range(5000):
+        assert meet(f"10.0.{number // 250}.{number % 250}").peer is not first.peer
+    assert len(gateway.plane.peers) <= 1024
+    assert meet("192.0.2.1").peer.text == b"192.0.2.1"
