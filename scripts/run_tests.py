@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from orion_gateway.build import is_compiled, is_pure_asked
 
@@ -52,11 +54,14 @@ def main() -> int:
     return 1 if any(result.code for result in results) else 0
 
 
-def run(name: str, command: list[str], **environment: str) -> Result:
-    """Run one part, its output here."""
-    print(f"== {name}", flush=True)
+def run(name: str, command: list[str], output: IO[str] | None = None, **environment: str) -> Result:
+    """Run one part, its output here or in a file."""
+    if output is None:
+        print(f"== {name}", flush=True)
     started = time.monotonic()
-    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    errors = None if output is None else subprocess.STDOUT
+    full = {**os.environ, **environment}
+    code = subprocess.run(command, cwd=ROOT, env=full, stdout=output, stderr=errors, check=False).returncode
     return Result(name, time.monotonic() - started, code)
 
 
@@ -72,26 +77,16 @@ def run_tests(arguments: list[str]) -> list[Result]:
         return results
     # Whatever a run leaves in the tree for the next one is its own: coverage is only the pure one's.
     own = ROOT / ".pytest_cache" / "compiled"
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            [PYTHON, "-m", *pytest, "-o", f"cache_dir={own}"],
-            cwd=ROOT,
-            env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis" / "compiled")},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            first = run("tests, pure (and compiled, shown below)", pure, ORION_PURE="1")
-            code = process.wait()
-        finally:
-            process.terminate()  # an interrupted run takes the other one along
-            process.wait()
-        second = Result("tests, compiled", time.monotonic() - started, code)
+    compiled = [PYTHON, "-m", *pytest, "-o", f"cache_dir={own}"]
+    storage = str(ROOT / ".hypothesis" / "compiled")
+    with tempfile.TemporaryFile("w+") as output, ThreadPoolExecutor(1) as aside:
+        other = aside.submit(run, "tests, compiled", compiled, output, HYPOTHESIS_STORAGE_DIRECTORY=storage)
+        first = run("tests, pure", pure, ORION_PURE="1")
+        second = other.result()
         output.seek(0)
         print("== tests, compiled", flush=True)
         print(output.read(), flush=True)
-    return [Result("tests, pure", first.seconds, first.code), second]
+    return [first, second]
 
 
 def describe(code: int) -> str:
