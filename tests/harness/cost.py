@@ -1,8 +1,14 @@
-"""What a plain request costs in process, without sockets: `python -m tests.harness.cost`. A measurement, not a test."""
+"""What a plain request costs in process, without sockets: `python -m tests.harness.cost`. A measurement, not a test.
+
+On a busy machine times mean little: `python -m tests.harness.cost count` gives instructions instead, by callgrind.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 import time
 from random import Random
 from typing import cast
@@ -69,7 +75,8 @@ class Door(Keeper):
     def forget(self, connection: Downstream) -> None: ...
 
 
-async def main() -> None:
+async def main(exchanges: int = 0) -> None:
+    """Print what the parts cost; or only make so many exchanges."""
     rng = Random(1)
     endpoint = Endpoint("http://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", 1)
     paths = [*(f"/service-{number}/**" for number in range(99)), "/api/v1/users/**"]
@@ -93,6 +100,11 @@ async def main() -> None:
     def exchange() -> None:
         client.data_received(REQUEST)
         upstream.data_received(RESPONSE)
+
+    for _ in range(exchanges):
+        exchange()
+    if exchanges:
+        return
 
     limits, peer = HeadLimits(), Peer(None, 8080, b"http", ForwardedRules())
     head = cast("RequestHead", parse_request(REQUEST, limits)[0])
@@ -139,5 +151,20 @@ def measure(part: object) -> float:
     return (time.perf_counter() - started) / REPEATS * 1e6
 
 
+def count_instructions() -> float:
+    """Return the instructions of one exchange of the compiled build, the mean of `REPEATS`."""
+    both = "--toggle-collect=__pyx_pw_*data_received"  # the client's connection and the endpoint's
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no", both]
+    run = [sys.executable, "-m", "tests.harness.cost", str(REPEATS)]
+    said = subprocess.run([*command, *run], capture_output=True, text=True, check=True).stderr
+    return int(re.findall(r"Collected : (\d+)", said)[0]) / REPEATS
+
+
 if __name__ == "__main__":
-    uvloop.run(main())
+    match sys.argv[1:]:
+        case []:
+            uvloop.run(main())
+        case ["count"]:
+            print(f"{count_instructions():,.0f} instructions per exchange")
+        case [number]:
+            uvloop.run(main(int(number)))
