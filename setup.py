@@ -37,17 +37,19 @@ class BuildAllOrNone(build_ext):
         try:
             super().run()
         except Exception as error:
-            if os.environ.get("ORION_REQUIRE_COMPILED"):
-                raise
-            self._remove_all()
-            # One line: the whole command of a compiler is of no use to who has none.
-            reason = shorten(str(error), 120, placeholder=" …")
-            print(f"note: the hot path is not compiled and runs as pure Python: {reason}", file=sys.stderr)
+            give_up(error, Path(self.build_lib))
             self.extensions.clear()
 
-    def _remove_all(self) -> None:
-        for path in {*PACKAGE.glob("**/*.so"), *Path(self.build_lib).glob("**/*.so")}:
-            path.unlink()
+
+def give_up(error: Exception, *built: Path) -> None:
+    """Leave the pure package, here and in the directories `built`, and say why; raise when it is not good enough."""
+    if os.environ.get("ORION_REQUIRE_COMPILED"):
+        raise error
+    for path in {path for root in (PACKAGE, *built) for path in root.glob("**/*.so")}:
+        path.unlink()
+    # One line: the whole command of a compiler is of no use to who has none.
+    reason = shorten(str(error), 120, placeholder=" …")
+    print(f"note: the hot path is not compiled and runs as pure Python: {reason}", file=sys.stderr)
 
 
 def find_sources() -> list[Path]:
@@ -57,7 +59,7 @@ def find_sources() -> list[Path]:
 
 
 def describe_extensions() -> list[Extension]:
-    """Return the extensions to build; none when the pure package was asked for or Cython is missing."""
+    """Return the extensions to build; none when the pure package was asked for or Cython is missing or fails."""
     if os.environ.get("ORION_PURE"):
         return []
     try:
@@ -73,9 +75,17 @@ def describe_extensions() -> list[Extension]:
         )
         for path in find_sources()
     ]
-    modules: list[Extension] = cythonize(
-        extensions, build_dir="build/cython", compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1, quiet=True
-    )
+    try:
+        modules: list[Extension] = cythonize(
+            extensions,
+            build_dir="build/cython",
+            compiler_directives=DIRECTIVES,
+            nthreads=os.cpu_count() or 1,
+            quiet=True,
+        )
+    except Exception as error:
+        give_up(error)
+        return []
     return modules
 
 
