@@ -1,10 +1,25 @@
+cimport cython
+
+
+@cython.final
+cdef class ForwardedRules:
+    cdef readonly bint forwarded
+    cdef readonly bytes pseudonym
+    cdef readonly bint request_id
+    cdef readonly bint traceparent
+    cdef readonly tuple trusted
+    cdef readonly bint via
+    cdef readonly bint x_forwarded
+
+
+@cython.final
 cdef class Peer:
     """Made once per connection; `describe` is asked once per request."""
 
     cdef public object address
     cdef public bint is_trusted
     cdef public bytes port
-    cdef public object rules
+    cdef public ForwardedRules rules
     cdef public bytes scheme
     cdef public bytes text
     cdef public bytes via

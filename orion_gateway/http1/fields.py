@@ -5,7 +5,6 @@ Names are lower-case bytes.
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -73,17 +72,38 @@ _MANAGED_PREFIXES = (b"x-forwarded-", b"x-orion-")
 _ADDRESS = re.compile(rb"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}|([0-9A-Fa-f:.]+)")
 
 
-@dataclass(frozen=True, slots=True)
 class ForwardedRules:
     """Which fields the gateway adds, whom it believes, and the name it gives itself in Via."""
 
-    via: bool = True
-    x_forwarded: bool = True
-    forwarded: bool = False
-    request_id: bool = True
-    traceparent: bool = True
-    trusted: tuple[Network, ...] = ()
-    pseudonym: bytes = b"orion"
+    __slots__ = ("forwarded", "pseudonym", "request_id", "traceparent", "trusted", "via", "x_forwarded")
+
+    def __init__(
+        self,
+        via: bool = True,
+        x_forwarded: bool = True,
+        forwarded: bool = False,
+        request_id: bool = True,
+        traceparent: bool = True,
+        trusted: tuple[Network, ...] = (),
+        pseudonym: bytes = b"orion",
+    ) -> None:
+        self.via = via
+        self.x_forwarded = x_forwarded
+        self.forwarded = forwarded
+        self.request_id = request_id
+        self.traceparent = traceparent
+        self.trusted = trusted
+        self.pseudonym = pseudonym
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ForwardedRules) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        switches = self.via, self.x_forwarded, self.forwarded, self.request_id, self.traceparent
+        return *switches, self.trusted, self.pseudonym
 
     def trusts(self, address: Address | None) -> bool:
         """Say whether what this peer claims about others is believed."""

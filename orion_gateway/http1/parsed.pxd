@@ -8,6 +8,14 @@ cdef object _NONE
 cdef object _UNTIL_CLOSE
 
 
+@cython.final
+cdef class HeadLimits:
+    cdef readonly Py_ssize_t fields
+    cdef readonly Py_ssize_t request_line
+    cdef readonly Py_ssize_t section
+    cdef readonly str underscores
+
+
 cdef class Head:
     cdef public list added
     cdef public list connection_tokens

@@ -18,17 +18,34 @@ Underscores = Literal["drop", "allow", "reject"]
 _WRITTEN_ANEW = HOP_BY_HOP | {b"content-length", b"host"}
 
 
-@dataclass(frozen=True, slots=True)
 class HeadLimits:
     """Bounds of a head in bytes and fields, and what to do with field names that hold `_`.
 
     `request_line` (and status line) is counted without its line end, `section` is all field lines with theirs.
     """
 
-    request_line: int = 8 * 1024
-    section: int = 32 * 1024
-    fields: int = 128
-    underscores: Underscores = "drop"
+    __slots__ = ("fields", "request_line", "section", "underscores")
+
+    def __init__(
+        self,
+        request_line: int = 8 * 1024,
+        section: int = 32 * 1024,
+        fields: int = 128,
+        underscores: Underscores = "drop",
+    ) -> None:
+        self.request_line = request_line
+        self.section = section
+        self.fields = fields
+        self.underscores: Underscores = underscores
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HeadLimits) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        return self.request_line, self.section, self.fields, self.underscores
 
 
 @dataclass(frozen=True, slots=True)

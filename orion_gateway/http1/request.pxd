@@ -1,7 +1,7 @@
 cimport cython
 
 from orion_gateway.http1.connection cimport judge_codings, judge_connection, judge_length, list_lines
-from orion_gateway.http1.parsed cimport RequestHead, split_list
+from orion_gateway.http1.parsed cimport HeadLimits, RequestHead, split_list
 from orion_gateway.http1.scan cimport Line, RequestScan, find_head_end, scan_request
 from orion_gateway.http1.target cimport judge_target
 
@@ -24,9 +24,9 @@ cdef object _NONE
 
 
 @cython.locals(start=Py_ssize_t, end=Py_ssize_t, raw=bytes, scan=RequestScan, head=RequestHead)
-cpdef tuple parse_request(bytes data, object limits, Py_ssize_t seen=*)
+cpdef tuple parse_request(bytes data, HeadLimits limits, Py_ssize_t seen=*)
 @cython.locals(
     raw=bytes, cuts=list, hosts=int, expectations=list, codings=list, upgrade=bytes, line=Line, kind=int, value=bytes
 )
-cdef object _judge(RequestHead head, RequestScan scan, object limits)
-cdef object _judge_underscores(RequestHead head, object limits)
+cdef object _judge(RequestHead head, RequestScan scan, HeadLimits limits)
+cdef object _judge_underscores(RequestHead head, HeadLimits limits)

@@ -1,7 +1,10 @@
 """How fields of a head are read and edited."""
 
+import pickle
+
 import pytest
 
+from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import Head, HeadLimits, render_response
 from tests.http1.feeding import LIMITS, accept, accept_response, list_fields
 
@@ -91,3 +94,21 @@ def test_upgrade_asks_for_a_websocket_among_others() -> None:
 def test_the_limits_are_those_of_the_table() -> None:
     """Without it, a table without `limits` would not mean what its documentation says."""
     assert (LIMITS.request_line, LIMITS.section, LIMITS.fields, LIMITS.underscores) == (8192, 32768, 128, "drop")
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (HeadLimits(fields=3, underscores="allow"), HeadLimits(fields=3)),
+        (ForwardedRules(forwarded=True, pseudonym=b"a"), ForwardedRules(forwarded=True, pseudonym=b"b")),
+    ],
+)
+def test_limits_and_rules_travel_to_the_workers_as_they_are(
+    value: HeadLimits | ForwardedRules, other: HeadLimits | ForwardedRules
+) -> None:
+    """They are compared by value, too: a reload that changes nothing must look like one."""
+    there = pickle.loads(pickle.dumps(value))
+    assert there == value
+    assert hash(there) == hash(value)
+    assert value != other
+    assert value != (3,)
