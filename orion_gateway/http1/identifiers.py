@@ -1,10 +1,10 @@
 """Choose the ids that a request carries on: X-Request-Id and W3C Trace Context. Random bytes are handed in."""
 
 import re
-from binascii import hexlify
 
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.parsed import RequestHead
+from orion_gateway.http1.write import begin_writing, write_hex
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 # No all-zero ids; version 00 ends behind the flags, a later one may go on (W3C Trace Context, sections 3.2.2 and 4.3).
@@ -44,17 +44,30 @@ def choose_identifiers(head: RequestHead, rules: ForwardedRules, random: bytes, 
     span of its own between. A new one is marked sampled, so that samplers behind that follow their parent
     (OpenTelemetry's default) go on recording.
     """
-    digits = hexlify(random)
-    trace = digits[:32]
+    trace = write_hex(random, 0, 16)
     if trace == _NO_TRACE:  # all zeros are no valid id
         trace = _NO_TRACE[1:] + b"1"
     kept = head.request_id
     request_id = kept if kept is not None and is_trusted and is_request_id(kept) else trace
     if head.traceparent is not None and is_traceparent(head.traceparent):
-        return Identifiers(request_id, head.traceparent[3:35], None)
+        return _gather(request_id, head.traceparent[3:35], None)
     if not rules.traceparent:
-        return Identifiers(request_id, b"", None)
-    span = digits[32:]
+        return _gather(request_id, b"", None)
+    span = write_hex(random, 16, 24)
     if span == _NO_SPAN:
         span = _NO_SPAN[1:] + b"1"
-    return Identifiers(request_id, trace, b"00-" + trace + b"-" + span + b"-03")
+    parent = begin_writing(55)
+    parent.put(b"00-")
+    parent.put(trace)
+    parent.put(b"-")
+    parent.put(span)
+    parent.put(b"-03")
+    return _gather(request_id, trace, parent.take())
+
+
+def _gather(request_id: bytes, trace_id: bytes, new_traceparent: bytes | None) -> Identifiers:
+    ids = Identifiers.__new__(Identifiers)  # typed code calls `__init__` as slowly as Python does
+    ids.request_id = request_id
+    ids.trace_id = trace_id
+    ids.new_traceparent = new_traceparent
+    return ids

@@ -22,10 +22,11 @@ class Codec:
     fields: ModuleType
     head: ModuleType
     scan: ModuleType
+    write: ModuleType
 
 
 def _load(name: str) -> Codec:
-    return Codec(name, *(import_module(f"{_PACKAGE}.{part}") for part in ("body", "fields", "head", "scan")))
+    return Codec(name, *(import_module(f"{_PACKAGE}.{part}") for part in ("body", "fields", "head", "scan", "write")))
 
 
 def _load_pure() -> Codec:
