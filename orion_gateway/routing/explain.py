@@ -15,7 +15,7 @@ from orion_gateway.routing.demands import PathMatches, show
 from orion_gateway.routing.hosts import fitting_rank, normalise_host
 from orion_gateway.routing.precedence import Kind, count_conditions
 from orion_gateway.routing.table import listing_order
-from orion_gateway.routing.tree import Walk
+from orion_gateway.routing.tree import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,9 +86,8 @@ def _entries_in(trees: Iterable[Node], path: JudgedPath) -> dict[int, Entry]:
     """Return the routes whose path fits, by index, in the order in which they are tried, each once."""
     found: dict[int, Entry] = {}
     for tree in trees:
-        for entries in Walk(tree, path.segments):
-            for entry in entries:
-                found.setdefault(entry.index, entry)
+        for entry in walk(tree, path.segments):
+            found.setdefault(entry.index, entry)
     return found
 
 

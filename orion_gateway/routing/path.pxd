@@ -12,5 +12,5 @@ cdef class JudgedPath:
     cdef readonly bint has_empty_segments
 
 
-@cython.locals(segments=list)
+@cython.locals(segments=list, judged=JudgedPath)
 cpdef JudgedPath judge_path(bytes path)

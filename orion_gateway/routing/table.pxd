@@ -1,7 +1,7 @@
 cimport cython
 
 from orion_gateway.routing.path cimport JudgedPath
-from orion_gateway.routing.tree cimport Entry, Node, Walk
+from orion_gateway.routing.tree cimport Entry, Node
 
 
 @cython.final
@@ -13,7 +13,7 @@ cdef class RouteTable:
     cdef dict _exact
     cdef dict _wildcard
 
-    @cython.locals(tree=Node, walk=Walk, entries=list, entry=Entry)
+    @cython.locals(tree=Node, entry=Entry)
     cpdef find(self, bytes method, bytes host, JudgedPath path, object request, str listener)
     @cython.locals(trees=tuple)
     cpdef tuple trees_for(self, bytes host)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orion_gateway.routing.demands import taken_methods
 from orion_gateway.routing.found import Found, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.hosts import host_rank, normalise_host, table_host
-from orion_gateway.routing.tree import Entry, Node, Walk, grow_tree
+from orion_gateway.routing.tree import Entry, Node, grow_tree, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,20 +59,18 @@ class RouteTable:
         the name of the one by which the request came in.
         """
         for tree in self.trees_for(host):
-            walk = Walk(tree, path.segments)
-            while (entries := walk.advance()) is not None:
-                for entry in entries:
-                    if not entry.demands or entry.unmet(method, path, request, listener) is None:
-                        objection = entry.objection_to(path)
-                        return entry.take(path) if objection is None else PathNotAllowed(objection)
+            entry = tree.search(0, method, path, request, listener)
+            if entry is not None:
+                objection = entry.objection_to(path)
+                return entry.take(path) if objection is None else PathNotAllowed(objection)
         return self._refuse(method, host, path, request, listener)
 
     def trees_for(self, host: bytes) -> tuple[Node, ...]:
         """Return the trees in which a request for `host` looks for its route, in this order."""
+        if not (self._exact or self._wildcard):
+            return self._anywhere
         trees = self._exact.get(host)
         if trees is None:
-            if not (self._exact or self._wildcard):
-                return self._anywhere
             name = normalise_host(host)
             trees = self._exact.get(name) or self._above(name)
         return trees
@@ -88,10 +86,9 @@ class RouteTable:
     def _refuse(self, method: bytes, host: bytes, path: JudgedPath, request: RequestView, listener: str) -> Found:
         allowed: set[bytes] = set()
         for tree in self.trees_for(host):
-            for entries in Walk(tree, path.segments):
-                for entry in entries:
-                    if entry.lacks_only_method(method, path, request, listener):
-                        allowed |= taken_methods(entry.route.match.methods)
+            for entry in walk(tree, path.segments):
+                if entry.lacks_only_method(method, path, request, listener):
+                    allowed |= taken_methods(entry.route.match.methods)
         if allowed:
             # OPTIONS is always answered, by a route or with 204 (RFC 9110, section 9.3.7).
             allow = b", ".join(sorted(allowed | {b"OPTIONS"}))

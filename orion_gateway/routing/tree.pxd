@@ -25,17 +25,15 @@ cdef class Entry:
 @cython.final
 cdef class Node:
     cdef public dict literals
+    cdef bytes first
+    cdef Node after_first
     cdef public Node param
     cdef public list ending
     cdef public list open
 
+    @cython.locals(segments=list, segment=bytes, following=Node, found=Entry)
+    cdef Entry search(self, Py_ssize_t at, bytes method, JudgedPath path, object request, str listener)
 
-@cython.final
-@cython.freelist(8)
-cdef class Walk:
-    cdef list _segments
-    cdef Node _node
-    cdef list _waiting
 
-    @cython.locals(segments=list, waiting=list, node=Node, begun=Node, following=Node, segment=bytes, at=Py_ssize_t, depth=Py_ssize_t)
-    cpdef list advance(self)
+@cython.locals(entry=Entry)
+cdef Entry first_taking(list entries, bytes method, JudgedPath path, object request, str listener)

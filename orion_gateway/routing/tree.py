@@ -1,8 +1,8 @@
 """The routes of one host as a tree of path segments, and the walk that finds those whose path may take a request.
 
-A walk costs by the depth of the path: one look into one dict per segment. Only where a literal and a `{param}` both
-lead on does it remember to come back, so it visits each node at most once. Routes of the same path, and expressions
-with the same literal prefix, stand in one list and are tried one by one.
+A walk costs by the depth of the path: one look into one dict per segment. Where a literal and a `{param}` both lead
+on it may come back, but it visits each node at most once, and goes no deeper than the longest path of a route. Routes
+of the same path, and expressions with the same literal prefix, stand in one list and are tried one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orion_gateway.routing.found import REST, Matched
 from orion_gateway.routing.precedence import Kind, path_steps, precedence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from orion_gateway.routing.demands import Demand
     from orion_gateway.routing.found import RequestView
@@ -77,15 +77,46 @@ class Entry:
 class Node:
     """What routes have after the same first segments; every list is in the order of precedence."""
 
-    __slots__ = ("ending", "literals", "open", "param")
+    __slots__ = ("after_first", "ending", "first", "literals", "open", "param")
 
     def __init__(self) -> None:
         self.literals: dict[bytes, Node] = {}
+        # Most nodes have one literal or none, and comparing with one is quicker than a look into a dict.
+        self.first: bytes | None = None
+        self.after_first: Node | None = None
         self.param: Node | None = None
         self.ending: list[Entry] = []
         """Routes whose path ends here."""
         self.open: list[Entry] = []
         """Routes that take whatever follows: expressions, then `**`."""
+
+    def add_literal(self, text: bytes) -> Node:
+        """Return the node to which a literal leads, a new one when no route had it yet."""
+        following = self.literals.setdefault(text, Node())
+        if self.first is None:
+            self.first, self.after_first = text, following
+        return following
+
+    def search(self, at: int, method: bytes, path: JudgedPath, request: RequestView, listener: str) -> Entry | None:
+        """Return the best route that takes the request, whose first `at` segments led here; None when none does."""
+        segments = path.segments
+        found = None
+        if at == len(segments):
+            found = first_taking(self.ending, method, path, request, listener)
+        else:
+            segment = segments[at]
+            following = None
+            if segment == self.first:
+                following = self.after_first
+            elif len(self.literals) > 1:
+                following = self.literals.get(segment)
+            if following is not None:
+                found = following.search(at + 1, method, path, request, listener)
+            if found is None and segment and self.param is not None:
+                found = self.param.search(at + 1, method, path, request, listener)
+        if found is None and self.open:
+            found = first_taking(self.open, method, path, request, listener)
+        return found
 
 
 def grow_tree(entries: Iterable[Entry]) -> Node:
@@ -96,7 +127,7 @@ def grow_tree(entries: Iterable[Entry]) -> Node:
         for step in entry.steps:
             match step.kind:
                 case Kind.LITERAL:
-                    node = node.literals.setdefault(step.text, Node())
+                    node = node.add_literal(step.text)
                 case Kind.PARAM:
                     node.param = node.param or Node()
                     node = node.param
@@ -107,59 +138,27 @@ def grow_tree(entries: Iterable[Entry]) -> Node:
     return root
 
 
-class Walk:
-    """The routes whose path takes these decoded segments, best first, in lists of those that stand together.
+def first_taking(
+    entries: list[Entry], method: bytes, path: JudgedPath, request: RequestView, listener: str
+) -> Entry | None:
+    """Return the first of these routes whose demands the request meets."""
+    for entry in entries:
+        if not entry.demands or entry.unmet(method, path, request, listener) is None:
+            return entry
+    return None
+
+
+def walk(node: Node, segments: Sequence[bytes], at: int = 0) -> Iterator[Entry]:
+    """Yield the routes whose path takes these decoded segments, in the order in which `Node.search` tries them.
 
     Whether an expression matches is one of its route's demands and not asked here.
     """
-
-    __slots__ = ("_node", "_segments", "_waiting")
-
-    def __init__(self, root: Node, segments: list[bytes]) -> None:
-        self._segments = segments
-        self._node: Node | None = root
-        """Where to begin, None once that is done."""
-        self._waiting: list[tuple[Node, int]] = []
-        """Nodes to come back to and the number of segments that led there; -1: only the open routes are left."""
-
-    def __iter__(self) -> Walk:
-        return self
-
-    def __next__(self) -> list[Entry]:
-        entries = self.advance()
-        if entries is None:
-            raise StopIteration
-        return entries
-
-    def advance(self) -> list[Entry] | None:
-        """Return the next list that is not empty; None when there is no more."""
-        segments, waiting = self._segments, self._waiting
-        depth = len(segments)
-        begun, self._node = self._node, None
-        while begun is not None or waiting:
-            if begun is not None:
-                node, at, begun = begun, 0, None
-            else:
-                node, at = waiting.pop()
-                if at < 0:
-                    return node.open
-            while at < depth:
-                if node.open:
-                    waiting.append((node, -1))
-                segment = segments[at]
-                at += 1
-                following = node.literals.get(segment)
-                if node.param is not None and segment:
-                    if following is None:
-                        following = node.param
-                    else:
-                        waiting.append((node.param, at))
-                if following is None:
-                    break
-                node = following
-            else:
-                if node.open:
-                    waiting.append((node, -1))
-                if node.ending:
-                    return node.ending
-        return None
+    if at == len(segments):
+        yield from node.ending
+    else:
+        segment = segments[at]
+        if (following := node.literals.get(segment)) is not None:
+            yield from walk(following, segments, at + 1)
+        if segment and node.param is not None:
+            yield from walk(node.param, segments, at + 1)
+    yield from node.open

@@ -14,7 +14,7 @@ from orion_gateway.build import is_compiled
 from orion_gateway.routing.found import Found, Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.path import judge_path
 from orion_gateway.routing.table import RouteTable
-from orion_gateway.routing.tree import Walk
+from orion_gateway.routing.tree import walk
 from orion_gateway.values import Condition, Respond, Rewrite, Route, RouteMatch
 from tests.routing.reference import find_naively
 from tests.routing.requests import Request, ask, requests, route, tables, winner
@@ -368,10 +368,10 @@ def ask_plainly(table: RouteTable, path: bytes) -> Found:
     return table.find(b"GET", b"example.org", judge_path(path), Request(), "http")
 
 
-def list_candidates(table: RouteTable, path: bytes) -> list[list[str]]:
+def list_candidates(table: RouteTable, path: bytes) -> list[str]:
     """Return the names of the routes that a request for a path is compared with."""
     (tree,) = table.trees_for(b"example.org")
-    return [[entry.route.name for entry in entries] for entries in Walk(tree, judge_path(path).segments)]
+    return [entry.route.name for entry in walk(tree, judge_path(path).segments)]
 
 
 def count_calls(action: Callable[[], object]) -> int:
