@@ -1,11 +1,10 @@
 from orion_gateway.http1.parsed cimport ResponseHead
 from orion_gateway.proxy.upstream cimport UpstreamConnection
+from orion_gateway.telemetry.finished cimport Finished
 from orion_gateway.values cimport Endpoint
 
 
-cdef class Attempt:
-    cdef public bytes method
-
+cdef class Attempt(Finished):
     cpdef begin_connecting(self, Endpoint endpoint, double now)
     cpdef take_connection(self, UpstreamConnection connection, double now)
     cpdef lose_upstream(self, object reason, double now)

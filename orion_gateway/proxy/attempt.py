@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.telemetry.finished import Finished
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,15 +15,13 @@ if TYPE_CHECKING:
     from orion_gateway.values import Endpoint, Reason
 
 
-class Attempt:
-    """One try at an endpoint. After `end_response` or `lose_upstream` it is told nothing more.
+class Attempt(Finished):
+    """One try at an endpoint, made by what the log reads in the end.
 
-    `now` is monotonic seconds.
+    After `end_response` or `lose_upstream` it is told nothing more. `now` is monotonic seconds.
     """
 
-    __slots__ = ("method",)
-
-    method: bytes
+    __slots__ = ()
 
     def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
         """An endpoint was chosen and a place on it taken."""

@@ -27,35 +27,25 @@ cdef Py_ssize_t _SMALL
 
 
 cdef class Exchange(Attempt):
-    cdef public int attempts
     cdef public bint awaits_continue
-    cdef public long long bytes_out
     cdef public Downstream downstream
-    cdef public Endpoint endpoint
-    cdef public bytes client
     cdef public bint expects_upgrade
-    cdef public RequestHead head
-    cdef public Identifiers ids
-    cdef public bint is_local
     cdef public bint is_tunnel
     cdef public object params
     cdef public object phase
     cdef public ServicePool pool
     cdef public object queue_timeout
-    cdef public long long request_bytes
     cdef public bint request_done
     cdef public object request_limit
     cdef public double request_progress
     cdef public LiveRoute route
     cdef public double since
     cdef public double started
-    cdef public int status
     cdef public bytes target
     cdef public object tunnel_idle
     cdef public double unread_since
     cdef public double unread_total
     cdef public UpstreamConnection upstream
-    cdef public double upstream_duration
     cdef public object upstream_timeouts
     cdef double _attempt_started
     cdef bint _has_begun

@@ -69,35 +69,25 @@ class Exchange(Attempt):
         "_response",
         "_sent_at",
         "_trailers",
-        "attempts",
         "awaits_continue",
-        "bytes_out",
-        "client",
         "downstream",
-        "endpoint",
         "expects_upgrade",
-        "head",
-        "ids",
-        "is_local",
         "is_tunnel",
         "params",
         "phase",
         "pool",
         "queue_timeout",
-        "request_bytes",
         "request_done",
         "request_limit",
         "request_progress",
         "route",
         "since",
         "started",
-        "status",
         "target",
         "tunnel_idle",
         "unread_since",
         "unread_total",
         "upstream",
-        "upstream_duration",
         "upstream_timeouts",
     )
 
@@ -110,7 +100,7 @@ class Exchange(Attempt):
         self.params = _NO_PARAMS
         """What the path of the route took, by name."""
         self.pool: ServicePool | None = None
-        self.endpoint: Endpoint | None = None
+        self.endpoint = None
         self.upstream: UpstreamConnection | None = None
         self.target = b""
         """The request target as sent upstream, before an endpoint's base path."""
@@ -129,13 +119,9 @@ class Exchange(Attempt):
         self.expects_upgrade = False
         self.is_tunnel = False
         self.is_local = True
-        """Whether the gateway itself answered."""
         self.client = downstream.peer.text
-        """The address of the client, through the proxies that are trusted."""
         self.status = 0
-        """The status sent to the client; 0 until then."""
         self.bytes_out = 0
-        """Content sent to the client."""
         self.upstream_duration = 0.0
         self._is_chunked_up = head.framing is _CHUNKED
         self._is_chunked_down = False

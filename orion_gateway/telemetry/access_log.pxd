@@ -1,5 +1,14 @@
+cimport cython
+
+from orion_gateway.telemetry.finished cimport Finished
+from orion_gateway.telemetry.json_line cimport format_json
+
+cdef object time
+
+
 cdef class AccessLog:
     cdef object _format
+    cdef bint _is_json
     cdef dict _sample
     cdef bint _samples_all
     cdef double _min_duration
@@ -9,5 +18,6 @@ cdef class AccessLog:
     cdef object _writer
     cdef Py_ssize_t _batch
 
-    cpdef write(self, object finished, str route, str service, double duration, object reason)
+    @cython.locals(line=bytes, size=Py_ssize_t, now=double)
+    cpdef write(self, Finished finished, str route, str service, double duration, object reason)
     cpdef flush(self)

@@ -7,11 +7,12 @@ What a line looks like is decided by `access_line`.
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
+from time import time
 from typing import TYPE_CHECKING
 
 from orion_gateway.telemetry.access_line import FORMATS, Format
+from orion_gateway.telemetry.json_line import format_json
 from orion_gateway.telemetry.writer import PIPE_BATCH, Writer
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class AccessLog:
     __slots__ = (
         "_batch",
         "_format",
+        "_is_json",
         "_lines",
         "_min_duration",
         "_rng",
@@ -55,6 +57,7 @@ class AccessLog:
     def __init__(self, settings: AccessLogSettings, writer: Writer | None, rng: Random) -> None:
         """`writer` None: nothing is written. A regular file is written in larger batches than a pipe."""
         self._format = FORMATS[settings.format]
+        self._is_json = settings.format == "json"
         self._sample = dict(settings.sample)
         self._samples_all = all(share >= 1.0 for share in self._sample.values())
         self._min_duration = settings.min_duration or 0.0
@@ -70,7 +73,11 @@ class AccessLog:
             return
         if not self._samples_all and self._rng.random() >= self._share(finished.status):
             return
-        line = self._format(finished, route, service, duration, reason, time.time())
+        now = time()
+        if self._is_json:  # the format of most, and called by its name a function of C
+            line = format_json(finished, route, service, duration, reason, now)
+        else:
+            line = self._format(finished, route, service, duration, reason, now)
         size = len(line)
         if self._size + size > self._batch:
             self.flush()

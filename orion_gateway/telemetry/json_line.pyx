@@ -6,9 +6,11 @@ names of the fields are about 4 KiB.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport llrint
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strlen
 
+from orion_gateway.http1.identifiers cimport Identifiers
 from orion_gateway.http1.parsed cimport RequestHead
+from orion_gateway.telemetry.finished cimport Finished
 from orion_gateway.values cimport Endpoint
 
 from orion_gateway.telemetry import text
@@ -37,36 +39,42 @@ for _byte in range(256):
     _is_plain[_byte] = 0x20 <= _byte <= 0x7E and _byte != 0x22 and _byte != 0x5C
 
 
-def format_json(finished, str route, str service, double duration, reason, double now):
+cpdef bytes format_json(Finished finished, str route, str service, double duration, object reason, double now):
     """Return a line of flat JSON: durations in milliseconds, sizes in bytes."""
     cdef char[BUFFER] buffer
     cdef char* at = buffer
-    cdef RequestHead head = <RequestHead?>finished.head
+    cdef RequestHead head = finished.head
     cdef Endpoint endpoint = finished.endpoint
-    cdef object ids = finished.ids
+    cdef Identifiers ids = finished.ids
     cdef long long whole = llrint(duration * 1e6)
-    cdef long long upstream = llrint(<double>finished.upstream_duration * 1e6)
+    cdef long long upstream = llrint(finished.upstream_duration * 1e6)
 
-    at = _put_stamp(_put(at, b'{"ts":"'), now)
-    at = _put_quoted(_put(at, b'","id":'), ids.request_id, SHORT)
-    at = _put_quoted(_put(at, b',"trace":'), ids.trace_id, SHORT)
-    at = _put_quoted(_put(at, b',"client":'), finished.client, SHORT)
-    at = _put_quoted(_put(at, b',"method":'), finished.method, SHORT)
-    at = _put_quoted(_put(at, b',"host":'), head.host, LONG)
-    at = _put_quoted(_put(at, b',"path":'), head.path, LONG)
-    at = _put_number(_put(at, b',"status":'), finished.status)
-    at = _put_name(_put(at, b',"route":'), route)
-    at = _put_name(_put(at, b',"service":'), service)
-    at = _put_name(_put(at, b',"endpoint":'), "" if endpoint is None else endpoint.url)
-    at = _put_number(_put(at, b',"attempts":'), finished.attempts)
-    at = _put_milliseconds(_put(at, b',"dur_ms":'), whole)
-    at = _put_milliseconds(_put(at, b',"up_ms":'), upstream)
-    at = _put_milliseconds(_put(at, b',"overhead_ms":'), whole - upstream)
-    at = _put_number(_put(at, b',"bytes_in":'), PyBytes_GET_SIZE(head.raw) + <long long>finished.request_bytes)
-    at = _put_number(_put(at, b',"bytes_out":'), finished.bytes_out)
-    at = _put(_put(at, b',"reason":"'), b"" if reason is None else <bytes?>_REASONS[reason])
-    at = _put(at, b'"}\n')
+    at = _put_stamp(_put_text(at, b'{"ts":"'), now)
+    at = _put_quoted(_put_text(at, b'","id":'), ids.request_id, SHORT)
+    at = _put_quoted(_put_text(at, b',"trace":'), ids.trace_id, SHORT)
+    at = _put_quoted(_put_text(at, b',"client":'), finished.client, SHORT)
+    at = _put_quoted(_put_text(at, b',"method":'), finished.method, SHORT)
+    at = _put_quoted(_put_text(at, b',"host":'), head.host, LONG)
+    at = _put_quoted(_put_text(at, b',"path":'), head.path, LONG)
+    at = _put_number(_put_text(at, b',"status":'), finished.status)
+    at = _put_name(_put_text(at, b',"route":'), route)
+    at = _put_name(_put_text(at, b',"service":'), service)
+    at = _put_name(_put_text(at, b',"endpoint":'), "" if endpoint is None else endpoint.url)
+    at = _put_number(_put_text(at, b',"attempts":'), finished.attempts)
+    at = _put_milliseconds(_put_text(at, b',"dur_ms":'), whole)
+    at = _put_milliseconds(_put_text(at, b',"up_ms":'), upstream)
+    at = _put_milliseconds(_put_text(at, b',"overhead_ms":'), whole - upstream)
+    at = _put_number(_put_text(at, b',"bytes_in":'), PyBytes_GET_SIZE(head.raw) + finished.request_bytes)
+    at = _put_number(_put_text(at, b',"bytes_out":'), finished.bytes_out)
+    at = _put(_put_text(at, b',"reason":"'), b"" if reason is None else <bytes?>_REASONS[reason])
+    at = _put_text(at, b'"}\n')
     return PyBytes_FromStringAndSize(buffer, at - buffer)
+
+
+cdef inline char* _put_text(char* at, const char* text) noexcept:
+    cdef size_t size = strlen(text)  # known when it is compiled
+    memcpy(at, text, size)
+    return at + size
 
 
 cdef inline char* _put(char* at, bytes value) noexcept:

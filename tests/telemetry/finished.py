@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from orion_gateway.http1.head import HeadLimits, Identifiers, RequestHead, parse_request
 from orion_gateway.telemetry.finished import Finished
 from orion_gateway.values import Endpoint
 
+DEFAULT_ENDPOINT = Endpoint("http://127.0.0.1:3002", "127.0.0.1:3002")
 
-@dataclass
+
 class Ended(Finished):
     """What the log asks for."""
 
-    head: RequestHead
-    method: bytes = b"GET"
-    ids: Identifiers = field(default_factory=lambda: Identifiers(b"id-1", b"0af7651916cd43dd8448eb211c80319c", None))
-    status: int = 200
-    endpoint: Endpoint | None = field(default_factory=lambda: Endpoint("http://127.0.0.1:3002", "127.0.0.1:3002"))
-    attempts: int = 1
-    upstream_duration: float = 0.002
-    request_bytes: int = 0
-    bytes_out: int = 11
-    is_local: bool = False
-    client: bytes = b"192.0.2.7"
+    def __init__(
+        self,
+        head: RequestHead,
+        method: bytes = b"GET",
+        ids: Identifiers | None = None,
+        status: int = 200,
+        endpoint: Endpoint | None = DEFAULT_ENDPOINT,
+        attempts: int = 1,
+        upstream_duration: float = 0.002,
+        request_bytes: int = 0,
+        bytes_out: int = 11,
+        is_local: bool = False,
+        client: bytes = b"192.0.2.7",
+    ) -> None:
+        self.head = head
+        self.method = method
+        self.ids = ids or Identifiers(b"id-1", b"0af7651916cd43dd8448eb211c80319c", None)
+        self.status = status
+        self.endpoint = endpoint
+        self.attempts = attempts
+        self.upstream_duration = upstream_duration
+        self.request_bytes = request_bytes
+        self.bytes_out = bytes_out
+        self.is_local = is_local
+        self.client = client
 
 
 def parse(request: bytes) -> RequestHead:
