@@ -27,6 +27,10 @@ class Identifiers:
         self.new_traceparent = new_traceparent
 
 
+UNKNOWN = Identifiers(b"", b"", None)
+"""The ids of a request for which none were chosen yet."""
+
+
 def is_request_id(value: bytes) -> bool:
     """Say whether a request id may be kept: 1 to 128 visible ASCII characters."""
     return _REQUEST_ID.fullmatch(value) is not None

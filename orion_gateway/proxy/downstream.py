@@ -25,7 +25,7 @@ from orion_gateway.http1.fields import Address, Peer
 from orion_gateway.http1.parsed import Refusal, RequestHead
 from orion_gateway.http1.request import parse_request
 from orion_gateway.proxy.exchange import Exchange
-from orion_gateway.proxy.forward import begin, identify
+from orion_gateway.proxy.forward import begin
 from orion_gateway.values import Reason
 
 if TYPE_CHECKING:
@@ -358,13 +358,14 @@ class Downstream:
             try:
                 begin(exchange, plane, self._keeper.listener)
             except Exception:
-                log.exception("a request could not be begun", id=exchange.ids.request_id.decode("ascii"))
+                log.exception("a request could not be begun", id=exchange.identify().request_id.decode("ascii"))
                 message = traceback.format_exc() if plane.settings.is_development else None
                 exchange.fail(Reason.PROXY_INTERNAL_ERROR, now, message=message)
 
     def _open_exchange(self, head: RequestHead, now: float) -> Exchange:
-        ids = identify(head, self.plane, is_trusted=self.peer.is_trusted)
-        exchange = self.exchange = Exchange(self, head, ids, now)
+        exchange = self.exchange = Exchange(self, head, now)
+        if self.plane.shows_ids:
+            exchange.identify()
         return exchange
 
     def _feed(self, exchange: Exchange, body: Body, data: bytes, now: float) -> None:

@@ -1,6 +1,6 @@
 cimport cython
 
-from orion_gateway.http1.identifiers cimport Identifiers
+from orion_gateway.http1.identifiers cimport Identifiers, choose_identifiers
 from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
 from orion_gateway.http1.render cimport render_request, render_response
 from orion_gateway.proxy.attempt cimport Attempt
@@ -59,6 +59,7 @@ cdef class Exchange(Attempt):
     cdef double _sent_at
     cdef bytes _trailers
 
+    cpdef Identifiers identify(self)
     cpdef start(self, ServicePool pool, bytes target, object timeouts)
     cpdef take_request(self, object pieces, double now)
     cpdef end_request(self, double now, bytes trailers=*)

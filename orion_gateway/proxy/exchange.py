@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
+from orion_gateway.http1.identifiers import UNKNOWN, Identifiers, choose_identifiers
 from orion_gateway.http1.parsed import Framing, RequestHead, ResponseHead
 from orion_gateway.http1.render import render_request, render_response
 from orion_gateway.proxy.attempt import Attempt
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orion_gateway.http1.fields import Peer
-    from orion_gateway.http1.identifiers import Identifiers
     from orion_gateway.proxy.downstream import Downstream
     from orion_gateway.proxy.plane import LiveRoute
     from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
@@ -91,11 +91,11 @@ class Exchange(Attempt):
         "upstream_timeouts",
     )
 
-    def __init__(self, downstream: Downstream, head: RequestHead, ids: Identifiers, now: float) -> None:
+    def __init__(self, downstream: Downstream, head: RequestHead, now: float) -> None:
         self.method = head.method
         self.downstream = downstream
         self.head = head
-        self.ids = ids
+        self.ids = UNKNOWN
         self.route: LiveRoute | None = None
         self.params = _NO_PARAMS
         """What the path of the route took, by name."""
@@ -139,6 +139,14 @@ class Exchange(Attempt):
     def client_blocked_since(self) -> float:
         """Since when the client has taken nothing although bytes wait for it; 0 while it takes them."""
         return self.downstream.blocked_since
+
+    def identify(self) -> Identifiers:
+        """Return the ids of the request, chosen when somebody first asks."""
+        if self.ids is UNKNOWN:
+            plane = self.downstream.plane
+            is_trusted = self.downstream.peer.is_trusted
+            self.ids = choose_identifiers(self.head, plane.forwarded, plane.take_random(), is_trusted)
+        return self.ids
 
     def start(self, pool: ServicePool, target: bytes, timeouts: UpstreamTimeouts) -> None:
         """Ask the service for a connection, now or when a place is free."""
@@ -500,7 +508,7 @@ class Exchange(Attempt):
             status,
             reason,
             path=self.head.path,
-            request_id=self.ids.request_id,
+            request_id=self.identify().request_id,
             accept=self.head.first(b"accept"),
             now=time(),
             message=message,

@@ -1,6 +1,5 @@
 cimport cython
 
-from orion_gateway.http1.identifiers cimport Identifiers, choose_identifiers
 from orion_gateway.http1.parsed cimport RequestHead
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.plane cimport DataPlane, LiveRoute
@@ -10,7 +9,6 @@ from orion_gateway.routing.path cimport JudgedPath, judge_path
 
 @cython.locals(live=LiveRoute, head=RequestHead)
 cpdef begin(Exchange exchange, DataPlane plane, str listener)
-cpdef Identifiers identify(RequestHead head, DataPlane plane, bint is_trusted)
 @cython.locals(path=JudgedPath, matched=Matched)
 cdef LiveRoute _find_route(Exchange exchange, DataPlane plane, str listener, double now)
 cdef _answer(Exchange exchange, object action, double now)

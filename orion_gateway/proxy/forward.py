@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orion_gateway.http1.identifiers import Identifiers, choose_identifiers
 from orion_gateway.proxy.template import fill
 from orion_gateway.proxy.tunnel import VERSION, judge_handshake
 from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
@@ -21,7 +20,6 @@ from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.values import Reason, Redirect, Respond
 
 if TYPE_CHECKING:
-    from orion_gateway.http1.parsed import RequestHead
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.plane import DataPlane, LiveRoute
     from orion_gateway.values import Action
@@ -62,11 +60,6 @@ def _answer(exchange: Exchange, action: Action, now: float) -> None:
             exchange.reply(status, now, fill(content, head), fields)
         case Redirect(location, status):
             exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
-
-
-def identify(head: RequestHead, plane: DataPlane, is_trusted: bool) -> Identifiers:
-    """Keep or make the ids of a request."""
-    return choose_identifiers(head, plane.forwarded, plane.take_random(), is_trusted)
 
 
 def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:

@@ -27,6 +27,7 @@ cdef class DataPlane:
     cdef public object client_timeouts
     cdef public object forwarded
     cdef public bint says_request_id
+    cdef public bint shows_ids
     cdef public dict peers
     cdef public bytes pseudonym
     cdef public AccessLog access_log

@@ -97,6 +97,8 @@ class DataPlane:
         self.client_timeouts = settings.client_timeouts
         self.forwarded = settings.forwarded
         self.says_request_id = settings.forwarded.request_id
+        self.shows_ids = access_log.is_on or settings.forwarded.request_id or settings.forwarded.traceparent
+        """Whether every request's ids are seen by somebody; otherwise only errors have them."""
         self.peers: dict[tuple[str, int], Peer] = {}
         """Clients lately met, by address and the port of the listener."""
         self.pseudonym = settings.forwarded.pseudonym

@@ -7,6 +7,7 @@ cdef object time
 
 
 cdef class AccessLog:
+    cdef public bint is_on
     cdef object _format
     cdef bint _is_json
     cdef dict _sample

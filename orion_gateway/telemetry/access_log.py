@@ -52,6 +52,7 @@ class AccessLog:
         "_samples_all",
         "_size",
         "_writer",
+        "is_on",
     )
 
     def __init__(self, settings: AccessLogSettings, writer: Writer | None, rng: Random) -> None:
@@ -65,6 +66,8 @@ class AccessLog:
         self._lines: list[bytes] = []
         self._size = 0
         self._writer = writer
+        self.is_on = writer is not None
+        """Whether anything is ever written."""
         self._batch = _FILE_BATCH if writer is not None and writer.is_file else PIPE_BATCH
 
     def write(self, finished: Finished, route: str, service: str, duration: float, reason: Reason | None) -> None:

@@ -61,6 +61,7 @@ class RecordedLog(AccessLog):
 
     def __init__(self) -> None:
         super().__init__(AccessLogSettings(path="off"), None, Random(1))
+        self.is_on = True
         self.records: list[Record] = []
 
     def write(self, finished: Finished, route: str, service: str, duration: float, reason: Reason | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import re
 import socket
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from orion_gateway.http1.head import HeadLimits, ResponseHead, parse_response
 from orion_gateway.proxy.plane import PlaneSettings
 from orion_gateway.values import Reason, Rewrite, UpstreamTimeouts, Verdict, Websocket
 from tests.harness.gateway import EXAMPLE, make_route, make_service
-from tests.harness.wire import HEAD_END, settle, until
+from tests.harness.wire import HEAD_END, refusing_port, settle, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -542,3 +544,17 @@ async def test_clients_behind_a_trusted_proxy_are_logged_by_their_own_address(
     await answer(await endpoint.accept())
     await client.read_until(b"hi")
     assert gateway.records[0].line["client"] == "203.0.113.7"
+
+
+async def test_an_error_has_an_id_where_no_other_answer_needs_one(start_gateway: StartGateway) -> None:
+    """Ids that nobody sees are not made, but who reports an error must have one to name."""
+    silent = PlaneSettings(forwarded=ForwardedRules(request_id=False, traceparent=False))
+    gateway = await start_gateway(make_service(refusing_port()), settings=silent)
+    gateway.plane.shows_ids = False  # as with `access_log: off`; the harness keeps a log
+    client = await gateway.ask(GET)
+    head = await client.read_head()
+    assert b"X-Request-Id" not in head
+    length = head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
+    body = json.loads(await client.read(int(length)))
+    assert re.fullmatch("[0-9a-f]{32}", body["correlationId"])
+    assert gateway.records[0].line["id"] == body["correlationId"]
