@@ -40,6 +40,9 @@ _NOT_REMOVABLE = frozenset(
 
 def judge_connection(head: Head, upgrade: bytes) -> None:
     """Apply the options of Connection, all lines of it taken: persistence, Upgrade, and the fields to remove."""
+    if head.connection == b"keep-alive":  # as nearly always: there is nothing else to find in it
+        head.is_keep_alive = True
+        return
     tokens = head.connection_tokens
     if b"close" in tokens:  # whatever else is there (RFC 9112, section 9.3)
         head.is_keep_alive = False
@@ -67,20 +70,21 @@ def list_lines(head: Head) -> list[tuple[bytes, Line]]:
     ]
 
 
-def judge_length(head: Head, value: bytes) -> Refusal | None:
-    """Judge the value of one Content-Length and keep it in the head. The status is that for a request."""
+def judge_length(head: Head, line: Line) -> Refusal | None:
+    """Judge one Content-Length and keep its value in the head. The status is that for a request."""
     if head.content_length >= 0:
         return Refusal(400, "Content-Length is given more than once")
-    if not value.isdigit() or len(value) > 18:  # of ASCII only, as values are bytes
+    length = line.number(head.raw)
+    if length < 0:
         return Refusal(400, "Content-Length is not a number")
-    head.content_length = int(value)
+    head.content_length = length
     return None
 
 
-def judge_codings(head: Head, values: list[bytes]) -> Refusal | None:
-    """Judge the lower-case values of Transfer-Encoding, at least one. The status is that for a request."""
+def judge_codings(head: Head, value: bytes) -> Refusal | None:
+    """Judge the lower-case values of Transfer-Encoding, with a comma between. The status is that for a request."""
     # Not the tabs: llhttp does not know `chunked` before a tab, and finds another end of the message.
-    codings = [coding.strip(b" ") for value in values for coding in value.split(b",")]
+    codings = [coding.strip(b" ") for coding in value.split(b",")]
     if head.minor == 0:
         return Refusal(400, "Transfer-Encoding does not exist in HTTP/1.0")
     if head.content_length >= 0:

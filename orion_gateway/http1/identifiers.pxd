@@ -20,4 +20,5 @@ cpdef bint is_request_id(bytes value) except -1
 cpdef bint is_traceparent(bytes value) except -1
 @cython.locals(trace=bytes, span=bytes, kept=bytes, request_id=bytes, parent=Writer)
 cpdef Identifiers choose_identifiers(RequestHead head, ForwardedRules rules, bytes random, bint is_trusted)
+@cython.locals(ids=Identifiers)
 cdef Identifiers _gather(bytes request_id, bytes trace_id, bytes new_traceparent)

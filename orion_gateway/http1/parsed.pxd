@@ -17,8 +17,8 @@ cdef class HeadLimits:
 
 
 cdef class Head:
-    cdef public list added
-    cdef public list connection_tokens
+    cdef public tuple added
+    cdef public bytes connection
     cdef public long long content_length
     cdef public list cuts
     cdef public Py_ssize_t fields_start
@@ -57,6 +57,7 @@ cdef class RequestHead(Head):
     cdef public bint trailers
     cdef public bytes via
 
+    cdef void begin(self, bytes raw, Py_ssize_t fields_start, int minor, bytes method, bytes target) except *
     cpdef bint is_websocket(self) except -1
     cpdef Body body(self, Py_ssize_t max_trailers)
 
@@ -69,6 +70,7 @@ cdef class ResponseHead(Head):
     cdef public bytes reason
     cdef public int status
 
+    cdef void begin(self, bytes raw, Py_ssize_t fields_start, int minor, int status, bytes reason) except *
     cpdef bint is_websocket(self) except -1
     cpdef Body body(self, Py_ssize_t max_trailers)
 

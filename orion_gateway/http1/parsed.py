@@ -79,7 +79,7 @@ class Head:
 
     __slots__ = (
         "added",
-        "connection_tokens",
+        "connection",
         "content_length",
         "cuts",
         "fields_start",
@@ -99,19 +99,19 @@ class Head:
         self.content_length = -1
         """The value of Content-Length, or -1 when there is none or it must not be sent on."""
         self.is_keep_alive = minor == 1
-        self.connection_tokens: list[bytes] = []
-        """The lower-case options of Connection."""
+        self.connection = b""
+        """The lower-case values of Connection, with a comma between."""
         self.upgrade = b""
         """The lower-case value of Upgrade when Connection lists it, else empty."""
         self.cuts: list[Line] = []
         """Lines that are not sent on as they came."""
-        self.added: list[bytes] = []
+        self.added: tuple[bytes, ...] = ()
         """Lines to add, each ending in CRLF."""
 
     @property
-    def folded(self) -> bytes:
-        """The head in lower case, byte for byte as long; made anew whenever it is asked for."""
-        return self.raw.lower()
+    def connection_tokens(self) -> list[bytes]:
+        """The lower-case options of Connection."""
+        return split_list(self.connection) if self.connection else []
 
     def lines(self, name: bytes) -> list[Line]:
         """Return the received lines of a lower-case name, cut ones too."""
@@ -157,14 +157,14 @@ class Head:
         self.cuts += find_lines(self.raw, self.fields_start, name)
         if self.added:
             mark = b"%b:" % name
-            self.added = [line for line in self.added if not line.lower().startswith(mark)]
+            self.added = tuple([line for line in self.added if not line.lower().startswith(mark)])
 
     def add(self, name: bytes, value: bytes) -> None:
         """Add a field; the value must hold no CR, LF or NUL (the caller made it or has judged it).
 
         Host and the fields of framing are not for edits: rendering writes them.
         """
-        self.added.append(b"%b: %b\r\n" % (name, value))
+        self.added += (b"%b: %b\r\n" % (name, value),)
 
     def set(self, name: bytes, value: bytes) -> None:
         """Replace every field of this name, whatever its case, by one."""
@@ -199,6 +199,10 @@ class RequestHead(Head):
     )
 
     def __init__(self, raw: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
+        self.begin(raw, fields_start, minor, method, target)
+
+    def begin(self, raw: bytes, fields_start: int, minor: int, method: bytes, target: bytes) -> None:
+        """Fill a new head. Typed code can call this by itself, and `__init__` only as slowly as Python does."""
         self._begin(raw, fields_start, minor)
         self.method = method
         self.target = target
@@ -220,8 +224,8 @@ class RequestHead(Head):
         self.has_tracestate = False
         self.via = b""
         """The values of Via in lower case, each behind a comma."""
-        self.claims: dict[bytes, list[Line]] = {}
-        """Lines of Forwarded and X-Forwarded-*, by lower-case name: what the peer says about others."""
+        self.claims: dict[bytes, list[Line]] | None = None
+        """Lines of Forwarded and X-Forwarded-*, by lower-case name: what the peer says about others; None without."""
 
     @property
     def version(self) -> bytes:
@@ -247,6 +251,10 @@ class ResponseHead(Head):
     __slots__ = ("has_date", "has_request_id", "keep_alive_timeout", "reason", "status")
 
     def __init__(self, raw: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
+        self.begin(raw, fields_start, minor, status, reason)
+
+    def begin(self, raw: bytes, fields_start: int, minor: int, status: int, reason: bytes) -> None:
+        """Fill a new head; see `RequestHead.begin`."""
         self._begin(raw, fields_start, minor)
         self.status = status
         self.reason = reason

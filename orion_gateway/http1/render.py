@@ -25,7 +25,7 @@ def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, id
     """Render the head for the endpoint, `target` and `host` as sent upstream, the gateway's own fields last."""
     says_request_id = peer.rules.request_id
     replaced: list[Line] = []
-    if not head.claims:
+    if head.claims is None:
         described = peer.describe(head.host)
     elif peer.is_trusted:
         described = _continue_claims(head, peer, replaced)
@@ -121,7 +121,7 @@ def _put_in_order(cuts: list[Line]) -> list[Line]:
 
 def _continue_claims(head: RequestHead, peer: Peer, replaced: list[Line]) -> bytes:
     """Combine what a trusted peer said in X-Forwarded-* and Forwarded with what this hop adds."""
-    rules, claims = peer.rules, head.claims
+    rules, claims = peer.rules, head.claims or {}
     lines = [peer.via]
     for name in _SAID_ONCE:
         # The peer itself wrote the last one; those before it are somebody else's.

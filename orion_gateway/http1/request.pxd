@@ -26,7 +26,8 @@ cdef object _NONE
 @cython.locals(start=Py_ssize_t, end=Py_ssize_t, raw=bytes, scan=RequestScan, head=RequestHead)
 cpdef tuple parse_request(bytes data, HeadLimits limits, Py_ssize_t seen=*)
 @cython.locals(
-    raw=bytes, cuts=list, hosts=int, expectations=list, codings=list, upgrade=bytes, line=Line, kind=int, value=bytes
+    raw=bytes, cuts=list, hosts=int, expectations=bytes, codings=bytes, upgrade=bytes, line=Line, kind=int,
+    value=bytes, number=cython.longlong
 )
 cdef object _judge(RequestHead head, RequestScan scan, HeadLimits limits)
 cdef object _judge_underscores(RequestHead head, HeadLimits limits)

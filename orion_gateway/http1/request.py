@@ -29,7 +29,6 @@ from orion_gateway.http1.section import find_line_end, find_section_fault
 from orion_gateway.http1.target import judge_target
 
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
-_NUMBER = re.compile(rb"[0-9]{1,18}")
 _NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
 
 
@@ -52,7 +51,8 @@ def parse_request(data: bytes, limits: HeadLimits, seen: int = 0) -> tuple[Reque
         or scan.fields > limits.fields
     ):
         return _find_fault(data, start, end, limits), end
-    head = RequestHead(raw, scan.fields_start, scan.minor, scan.method, scan.target)
+    head = RequestHead.__new__(RequestHead)
+    head.begin(raw, scan.fields_start, scan.minor, scan.method, scan.target)
     refusal = _judge(head, scan, limits)
     return head if refusal is None else refusal, end
 
@@ -97,8 +97,8 @@ def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal 
     raw = head.raw
     cuts = head.cuts
     hosts = 0
-    expectations: list[bytes] = []
-    codings: list[bytes] = []
+    expectations: bytes | None = None
+    codings: bytes | None = None
     upgrade = b""
     for line in scan.lines:
         kind = line.kind
@@ -107,15 +107,17 @@ def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal 
             head.host = line.value(raw)
             cuts.append(line)
         elif kind == CONNECTION:
-            head.connection_tokens += split_list(line.lower_value(raw))
+            value = line.lower_value(raw)
+            head.connection = head.connection + b"," + value if head.connection else value
             cuts.append(line)
         elif kind == CONTENT_LENGTH:
-            refusal = judge_length(head, line.value(raw))
+            refusal = judge_length(head, line)
             if refusal is not None:
                 return refusal
             cuts.append(line)
         elif kind == TRANSFER_ENCODING:
-            codings.append(line.lower_value(raw))
+            value = line.lower_value(raw)
+            codings = value if codings is None else codings + b"," + value
             cuts.append(line)
         elif kind == TE:
             # HTTP/1.0 has no trailers to answer with.
@@ -125,11 +127,14 @@ def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal 
             upgrade = upgrade + b"," + line.lower_value(raw) if upgrade else line.lower_value(raw)
             cuts.append(line)
         elif kind == EXPECT:
-            expectations += split_list(line.lower_value(raw))
+            value = line.lower_value(raw)
+            expectations = value if expectations is None else expectations + b"," + value
         elif kind == VIA:
             head.via += b"," + line.lower_value(raw)
         elif kind == CLAIM:
             name = raw[line.start : raw.index(b":", line.start)].lower()
+            if head.claims is None:
+                head.claims = {}
             head.claims.setdefault(name, []).append(line)
         elif kind == TRACEPARENT:
             # A repeated traceparent is no valid one (W3C Trace Context, section 3.2); case counts in it.
@@ -139,19 +144,19 @@ def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal 
         elif kind == REQUEST_ID:
             head.request_id = line.value(raw) if head.request_id is None else b""
         elif kind == MAX_FORWARDS:
-            value = line.value(raw)
-            if _NUMBER.fullmatch(value):
-                head.max_forwards = int(value) if head.max_forwards < 0 else min(int(value), head.max_forwards)
+            number = line.number(raw)
+            if number >= 0:
+                head.max_forwards = number if head.max_forwards < 0 else min(number, head.max_forwards)
         else:  # hop-by-hop, or another spelling of a managed name
             cuts.append(line)
-    if codings:
+    if codings is not None:
         refusal = judge_codings(head, codings)
         if refusal is not None:
             return refusal
         head.framing = _CHUNKED
     elif head.content_length > 0:
         head.framing = _LENGTH
-    if head.connection_tokens:
+    if head.connection:
         judge_connection(head, upgrade)
         if upgrade and head.framing is not _NONE and b"upgrade" in head.connection_tokens:
             # Servers disagree on whether what follows is the content or already the other protocol.
@@ -160,15 +165,15 @@ def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal 
         refusal = _judge_underscores(head, limits)
         if refusal is not None:
             return refusal
-    if expectations:
+    if expectations is not None:
         refusal = _judge_expectations(head, expectations)
         if refusal is not None:
             return refusal
     return judge_target(head, hosts)
 
 
-def _judge_expectations(head: RequestHead, expectations: list[bytes]) -> Refusal | None:
-    if any(expectation != b"100-continue" for expectation in expectations):
+def _judge_expectations(head: RequestHead, expectations: bytes) -> Refusal | None:
+    if any(expectation != b"100-continue" for expectation in split_list(expectations)):
         return Refusal(417, "the only expectation known is 100-continue")
     # RFC 9110, section 10.1.1: ignored in HTTP/1.0; without content there is nothing to wait for.
     head.expects_continue = head.minor == 1 and head.framing is not _NONE

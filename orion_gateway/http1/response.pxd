@@ -1,7 +1,7 @@
 cimport cython
 
 from orion_gateway.http1.connection cimport judge_codings, judge_connection, judge_length
-from orion_gateway.http1.parsed cimport HeadLimits, ResponseHead, split_list
+from orion_gateway.http1.parsed cimport HeadLimits, ResponseHead
 from orion_gateway.http1.scan cimport Line, ResponseScan, find_head_end, scan_response
 
 cdef int CONNECTION
@@ -20,5 +20,5 @@ cdef object _UNTIL_CLOSE
 @cython.locals(end=Py_ssize_t, raw=bytes, scan=ResponseScan, head=ResponseHead)
 cpdef tuple parse_response(bytes data, HeadLimits limits, bytes method, Py_ssize_t seen=*)
 cdef object _as_answer(object refusal)
-@cython.locals(raw=bytes, cuts=list, codings=list, upgrade=bytes, line=Line, kind=int, status=int)
+@cython.locals(raw=bytes, cuts=list, codings=bytes, value=bytes, upgrade=bytes, line=Line, kind=int, status=int)
 cdef object _judge(ResponseHead head, ResponseScan scan, bytes method)

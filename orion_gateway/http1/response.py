@@ -13,7 +13,7 @@ from orion_gateway.http1.kinds import (
     TRANSFER_ENCODING,
     UPGRADE,
 )
-from orion_gateway.http1.parsed import Framing, HeadLimits, Refusal, ResponseHead, split_list
+from orion_gateway.http1.parsed import Framing, HeadLimits, Refusal, ResponseHead
 from orion_gateway.http1.scan import ResponseScan, find_head_end, scan_response
 from orion_gateway.http1.section import find_line_end, find_section_fault
 
@@ -40,7 +40,8 @@ def parse_response(
         or scan.fields > limits.fields
     ):
         return _find_fault(data, end, limits), end
-    head = ResponseHead(raw, scan.fields_start, scan.minor, scan.status, scan.reason)
+    head = ResponseHead.__new__(ResponseHead)
+    head.begin(raw, scan.fields_start, scan.minor, scan.status, scan.reason)
     refusal = _judge(head, scan, method)
     return head if refusal is None else refusal, end
 
@@ -66,7 +67,7 @@ def _as_answer(refusal: Refusal | None) -> Refusal | None:
 def _judge(head: ResponseHead, scan: ResponseScan, method: bytes) -> Refusal | None:
     raw = head.raw
     cuts = head.cuts
-    codings: list[bytes] = []
+    codings: bytes | None = None
     upgrade = b""
     for line in scan.lines:
         kind = line.kind
@@ -77,25 +78,27 @@ def _judge(head: ResponseHead, scan: ResponseScan, method: bytes) -> Refusal | N
         else:
             cuts.append(line)
             if kind == CONTENT_LENGTH:
-                refusal = _as_answer(judge_length(head, line.value(raw)))
+                refusal = _as_answer(judge_length(head, line))
                 if refusal is not None:
                     return refusal
             elif kind == CONNECTION:
-                head.connection_tokens += split_list(line.lower_value(raw))
+                value = line.lower_value(raw)
+                head.connection = head.connection + b"," + value if head.connection else value
             elif kind == TRANSFER_ENCODING:
-                codings.append(line.lower_value(raw))
+                value = line.lower_value(raw)
+                codings = value if codings is None else codings + b"," + value
             elif kind == UPGRADE:
                 upgrade = upgrade + b"," + line.lower_value(raw) if upgrade else line.lower_value(raw)
             elif kind == KEEP_ALIVE:
                 timeout = _KEEP_ALIVE_TIMEOUT.search(line.lower_value(raw))
                 head.keep_alive_timeout = int(timeout[1]) if timeout else None
-    if head.connection_tokens:
+    if head.connection:
         judge_connection(head, upgrade)
-    refusal = _as_answer(judge_codings(head, codings)) if codings else None
+    refusal = None if codings is None else _as_answer(judge_codings(head, codings))
     if refusal is not None:
         return refusal
     status = head.status
-    if status < 200 and (codings or head.content_length > 0):
+    if status < 200 and (codings is not None or head.content_length > 0):
         # It has none (RFC 9112, section 6.3, rule 1), but llhttp believes the fields where it does not know the status.
         return Refusal(502, "an interim response announces content")
     if method == b"HEAD" or status < 200 or status in (204, 304):
@@ -104,7 +107,7 @@ def _judge(head: ResponseHead, scan: ResponseScan, method: bytes) -> Refusal | N
         head.framing = _NONE
         if status < 200 or status == 204:
             head.content_length = -1
-    elif codings:
+    elif codings is not None:
         head.framing = _CHUNKED
     elif head.content_length >= 0:
         head.framing = _LENGTH

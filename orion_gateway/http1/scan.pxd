@@ -12,6 +12,7 @@ cdef class Line:
 
     cpdef bytes value(self, bytes raw)
     cpdef bytes lower_value(self, bytes raw)
+    cpdef long long number(self, bytes raw) except -2
 
 
 @cython.final

@@ -56,6 +56,11 @@ class Line:
         """Return the value in lower case; `raw` is the head."""
         return raw[self.value_start : self.value_end].lower()
 
+    def number(self, raw: bytes) -> int:
+        """Return the value as a number if it is 1 to 18 digits, else -1; `raw` is the head."""
+        value = self.value(raw)
+        return int(value) if value.isdigit() and len(value) <= 18 else -1  # of ASCII only, as values are bytes
+
 
 class RequestScan:
     """A well-formed request head. `fields` counts its field lines; `lines` are those that are not OTHER."""

@@ -99,6 +99,21 @@ cdef class Line:
                 data[place] |= 0x20
         return value
 
+    cpdef long long number(self, bytes raw) except -2:
+        cdef const unsigned char *data
+        cdef Py_ssize_t place
+        cdef long long number = 0
+        if not 0 <= self.value_start <= self.value_end <= PyBytes_GET_SIZE(raw):
+            return -1  # the line is of another head
+        if not 1 <= self.value_end - self.value_start <= 18:
+            return -1
+        data = <const unsigned char *>PyBytes_AS_STRING(raw)
+        for place in range(self.value_start, self.value_end):
+            if not c"0" <= data[place] <= c"9":
+                return -1
+            number = number * 10 + data[place] - c"0"
+        return number
+
 
 cdef class RequestScan:
     pass

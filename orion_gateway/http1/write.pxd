@@ -5,9 +5,12 @@ cimport cython
 @cython.freelist(4)
 cdef class Writer:
     cdef bytes _data  # nobody else knows it before `take`
-    cdef Py_ssize_t _size  # how many of its bytes are written
+    cdef char *_at  # where in it the next byte goes
+    cdef char *_end
 
-    cdef char *_reserve(self, Py_ssize_t size) except NULL
+    cdef void _copy(self, const char *piece, Py_ssize_t size) except *
+    cdef void _widen(self, Py_ssize_t size) except *
+    cdef void _use(self, bytes data, Py_ssize_t written) noexcept
     cpdef void put(self, bytes piece) except *
     cpdef void put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end) except *
     cpdef void put_number(self, long long number) except *

@@ -7,7 +7,7 @@ from binascii import hexlify
 
 
 class Writer:
-    """Bytes that grow at their end. Made with `begin_writing`; after `take` it is used up."""
+    """Bytes that grow at their end. Made with `begin_writing`."""
 
     __slots__ = ("_pieces",)
 
@@ -27,8 +27,9 @@ class Writer:
         self._pieces.append(b"%d" % number)
 
     def take(self) -> bytes:
-        """Return all that was put."""
-        return b"".join(self._pieces)
+        """Return all that was put since the last call."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
 
 
 def begin_writing(room: int) -> Writer:

@@ -12,27 +12,32 @@ cdef const char *_DIGITS = b"0123456789abcdef"
 
 cdef class Writer:
     def __init__(self) -> None:
-        self._data = PyBytes_FromStringAndSize(NULL, LEAST)
-        self._size = 0
+        self._widen(LEAST)
 
-    cdef char *_reserve(self, Py_ssize_t size) except NULL:
-        """Count `size` more bytes as written, and return where the caller is to write them."""
-        cdef Py_ssize_t written = self._size, wanted = written + size
-        cdef bytes wider
-        if self._data is None:
-            raise ValueError("the writer is used up")
-        if wanted > PyBytes_GET_SIZE(self._data):
-            wider = PyBytes_FromStringAndSize(NULL, wanted * 2)
+    cdef void _copy(self, const char *piece, Py_ssize_t size) except *:
+        if self._end - self._at < size:
+            self._widen(size)
+        if size:
+            memcpy(self._at, piece, size)
+            self._at += size
+
+    cdef void _widen(self, Py_ssize_t size) except *:
+        """Move to memory that has room for `size` more bytes, and for as many again as are there."""
+        cdef Py_ssize_t written = self._at - PyBytes_AS_STRING(self._data) if self._data is not None else 0
+        cdef bytes wider = PyBytes_FromStringAndSize(NULL, (written + max(size, 2)) * 2)  # a shorter one would be shared
+        if written:
             memcpy(PyBytes_AS_STRING(wider), PyBytes_AS_STRING(self._data), written)
-            self._data = wider
-        self._size = wanted
-        return PyBytes_AS_STRING(self._data) + written
+        self._use(wider, written)
+
+    cdef void _use(self, bytes data, Py_ssize_t written) noexcept:
+        self._data = data
+        self._at = PyBytes_AS_STRING(data) + written
+        self._end = PyBytes_AS_STRING(data) + PyBytes_GET_SIZE(data)
 
     cpdef void put(self, bytes piece) except *:
         if piece is None:
             raise TypeError("bytes are wanted, not None")
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(piece)
-        memcpy(self._reserve(size), PyBytes_AS_STRING(piece), size)
+        self._copy(PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
 
     cpdef void put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end) except *:
         if whole is None:
@@ -40,7 +45,7 @@ cdef class Writer:
         start = max(start, 0)
         end = min(end, PyBytes_GET_SIZE(whole))
         if start < end:
-            memcpy(self._reserve(end - start), PyBytes_AS_STRING(whole) + start, end - start)
+            self._copy(PyBytes_AS_STRING(whole) + start, end - start)
 
     cpdef void put_number(self, long long number) except *:
         cdef char digits[DIGITS]
@@ -50,25 +55,26 @@ cdef class Writer:
             raise ValueError("a negative number cannot be written")
         while True:
             first -= 1
-            digits[first] = c"0" + rest % 10
+            digits[first] = c"0" + <char>(rest % 10)
             rest //= 10
             if not rest:
                 break
-        memcpy(self._reserve(DIGITS - first), digits + first, DIGITS - first)
+        self._copy(digits + first, DIGITS - first)
 
     cpdef bytes take(self):
-        if self._data is None:
-            raise ValueError("the writer is used up")
         cdef bytes data = self._data
+        cdef Py_ssize_t size
+        if data is None:
+            return b""
+        size = self._at - PyBytes_AS_STRING(data)
         self._data = None
-        if self._size == PyBytes_GET_SIZE(data):
-            return data
-        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data), self._size)
+        self._at = self._end = NULL
+        return data if size == PyBytes_GET_SIZE(data) else PyBytes_FromStringAndSize(PyBytes_AS_STRING(data), size)
 
 
 cpdef Writer begin_writing(Py_ssize_t room):
     writer = <Writer>Writer.__new__(Writer)
-    writer._data = PyBytes_FromStringAndSize(NULL, max(room, 2))  # a shorter one would be shared
+    writer._use(PyBytes_FromStringAndSize(NULL, max(room, 2)), 0)
     return writer
 
 
