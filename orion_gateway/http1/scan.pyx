@@ -5,6 +5,7 @@ value.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from orion_gateway.http1.kinds import CLAIM, KINDS_IN_REQUESTS, KINDS_IN_RESPONSES, MANAGED, OTHER
@@ -197,7 +198,7 @@ cdef Py_ssize_t _scan_section(
 ) except -2:
     """Read field lines and the empty line; return their number, or -1 when one is malformed or bytes are left."""
     cdef const unsigned char *data = <const unsigned char *>PyBytes_AS_STRING(raw)
-    cdef Py_ssize_t fields = 0, start, colon
+    cdef Py_ssize_t fields = 0, size = PyBytes_GET_SIZE(raw), start, colon
     cdef unsigned char seen, byte
     cdef int kind
     while data[position] != CR:
@@ -211,9 +212,7 @@ cdef Py_ssize_t _scan_section(
         if position == start or data[position] != c":":
             return -1
         colon = position
-        position += 1
-        while _is_value[data[position]]:
-            position += 1
+        position = _skip_value(data, colon + 1, size)
         if data[position] != CR or data[position + 1] != LF:
             return -1
         position += 2
@@ -227,6 +226,23 @@ cdef Py_ssize_t _scan_section(
     if data[position + 1] != LF or position + 2 != PyBytes_GET_SIZE(raw):
         return -1
     return fields
+
+
+cdef inline Py_ssize_t _skip_value(const unsigned char *data, Py_ssize_t position, Py_ssize_t size) noexcept:
+    """Return where the first byte at or behind `position` stands that belongs to no value."""
+    cdef uint64_t ones = 0x0101010101010101ULL  # times a byte that byte eight times, worked out by the compiler
+    cdef uint64_t eight, flipped
+    while position + 8 <= size:
+        memcpy(&eight, data + position, 8)
+        flipped = eight ^ ones * 0x7F
+        # A byte below 0x20, or 0x7F, borrows its high bit; one that had it before does not count. A tab is found, too:
+        # then, as at the end, the bytes are looked at one by one.
+        if ((eight - ones * 0x20) & ~eight | (flipped - ones) & ~flipped) & (ones * 0x80):
+            break
+        position += 8
+    while _is_value[data[position]]:
+        position += 1
+    return position
 
 
 cdef int _find_kind(

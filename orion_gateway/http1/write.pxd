@@ -8,12 +8,12 @@ cdef class Writer:
     cdef char *_at  # where in it the next byte goes
     cdef char *_end
 
-    cdef void _copy(self, const char *piece, Py_ssize_t size) except *
-    cdef void _widen(self, Py_ssize_t size) except *
+    cdef int _copy(self, const char *piece, Py_ssize_t size) except -1
+    cdef int _widen(self, Py_ssize_t size) except -1
     cdef void _use(self, bytes data, Py_ssize_t written) noexcept
-    cpdef void put(self, bytes piece) except *
-    cpdef void put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end) except *
-    cpdef void put_number(self, long long number) except *
+    cpdef put(self, bytes piece)
+    cpdef put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end)
+    cpdef put_number(self, long long number)
     cpdef bytes take(self)
 
 

@@ -14,32 +14,34 @@ cdef class Writer:
     def __init__(self) -> None:
         self._widen(LEAST)
 
-    cdef void _copy(self, const char *piece, Py_ssize_t size) except *:
+    cdef int _copy(self, const char *piece, Py_ssize_t size) except -1:
         if self._end - self._at < size:
             self._widen(size)
         if size:
             memcpy(self._at, piece, size)
             self._at += size
+        return 0
 
-    cdef void _widen(self, Py_ssize_t size) except *:
+    cdef int _widen(self, Py_ssize_t size) except -1:
         """Move to memory that has room for `size` more bytes, and for as many again as are there."""
         cdef Py_ssize_t written = self._at - PyBytes_AS_STRING(self._data) if self._data is not None else 0
         cdef bytes wider = PyBytes_FromStringAndSize(NULL, (written + max(size, 2)) * 2)  # a shorter one would be shared
         if written:
             memcpy(PyBytes_AS_STRING(wider), PyBytes_AS_STRING(self._data), written)
         self._use(wider, written)
+        return 0
 
     cdef void _use(self, bytes data, Py_ssize_t written) noexcept:
         self._data = data
         self._at = PyBytes_AS_STRING(data) + written
         self._end = PyBytes_AS_STRING(data) + PyBytes_GET_SIZE(data)
 
-    cpdef void put(self, bytes piece) except *:
+    cpdef put(self, bytes piece):
         if piece is None:
             raise TypeError("bytes are wanted, not None")
         self._copy(PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
 
-    cpdef void put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end) except *:
+    cpdef put_part(self, bytes whole, Py_ssize_t start, Py_ssize_t end):
         if whole is None:
             raise TypeError("bytes are wanted, not None")
         start = max(start, 0)
@@ -47,7 +49,7 @@ cdef class Writer:
         if start < end:
             self._copy(PyBytes_AS_STRING(whole) + start, end - start)
 
-    cpdef void put_number(self, long long number) except *:
+    cpdef put_number(self, long long number):
         cdef char digits[DIGITS]
         cdef unsigned long long rest = number
         cdef int first = DIGITS

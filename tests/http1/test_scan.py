@@ -278,3 +278,15 @@ def compare_responses(raw: bytes) -> None:
         for name in ("minor", "status", "reason", "fields_start", "fields"):
             assert getattr(scan, name) == getattr(expected, name), name
         assert list(map(describe_line, scan.lines)) == list(map(describe_line, expected.lines))
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 16, 23])
+def test_no_byte_of_a_value_is_overlooked_wherever_it_stands(length: int) -> None:
+    """Bytes are looked at in groups; one that belongs to no value must be found at every place of its group."""
+    for place in range(length):
+        for byte in range(256):
+            value = b"\xff" * place + bytes([byte]) + b"~" * (length - place - 1)
+            scans = [
+                codec.scan.scan_response(b"HTTP/1.1 200 OK\r\nA: " + value + b"\r\n\r\n") for codec in (RUNNING, PURE)
+            ]
+            assert [scan is not None for scan in scans] == [byte == 9 or 0x20 <= byte != 0x7F] * 2, (place, byte)
