@@ -6,6 +6,7 @@ names of the fields are about 4 KiB.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport llrint
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
 
 from orion_gateway.http1.identifiers cimport Identifiers
@@ -33,10 +34,9 @@ cdef object _stamp = text.stamp
 cdef long long _second = -1
 cdef bytes _second_text = b""
 
-cdef bint[256] _is_plain
-cdef int _byte
-for _byte in range(256):
-    _is_plain[_byte] = 0x20 <= _byte <= 0x7E and _byte != 0x22 and _byte != 0x5C
+cdef const uint64_t ONES = 0x0101010101010101
+cdef const uint64_t SPACES = 0x2020202020202020
+cdef const uint64_t TOPS = 0x8080808080808080
 
 
 cpdef bytes format_json(Finished finished, str route, str service, double duration, object reason, double now):
@@ -84,23 +84,41 @@ cdef inline char* _put(char* at, bytes value) noexcept:
 
 
 cdef char* _put_quoted(char* at, bytes value, Py_ssize_t longest) except NULL:
-    """Copy a value and look at it at the same time; what needs an escape or a cut is written again."""
+    """Copy a value between quotes; what needs an escape or a cut is written again."""
     if value is None:
         raise TypeError("a value of a line is missing")
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(value), index
-    cdef const unsigned char* source = <const unsigned char*>PyBytes_AS_STRING(value)
-    cdef unsigned char byte
-    if size <= longest:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    if size <= longest and _is_plain(PyBytes_AS_STRING(value), size):
         at[0] = c'"'
-        for index in range(size):
-            byte = source[index]
-            if not _is_plain[byte]:
-                break
-            at[index + 1] = <char>byte
-        else:
-            at[size + 1] = c'"'
-            return at + size + 2
+        at = _put(at + 1, value)
+        at[0] = c'"'
+        return at + 1
     return _put(at, <bytes?>_quote(value, longest))
+
+
+cdef bint _is_plain(const char* text, Py_ssize_t size) noexcept:
+    """Say whether a value needs no escape; eight bytes at a time, for it looks at a quarter of every line."""
+    cdef uint64_t word = 0
+    while size >= 8:
+        memcpy(&word, text, 8)
+        if _has_special(word):
+            return False
+        text += 8
+        size -= 8
+    word = SPACES
+    memcpy(&word, text, size)
+    return not _has_special(word)
+
+
+cdef inline bint _has_special(uint64_t word) noexcept:
+    """Say whether one of eight bytes is a control, `"`, `\\` or no ASCII.
+
+    Subtracting carries into the top bit of a byte that is too small. It may also reach the byte above that one, which
+    changes nothing: the answer was yes already.
+    """
+    cdef uint64_t quotes = word ^ (ONES * c'"'), backslashes = word ^ (ONES * c'\\')
+    cdef uint64_t controls = (word - SPACES) | (word + ONES)  # below the space, and 0x7F
+    return ((word | controls | (quotes - ONES) | (backslashes - ONES)) & TOPS) != 0
 
 
 cdef char* _put_name(char* at, str name) except NULL:

@@ -125,6 +125,16 @@ def test_the_compiled_line_is_the_pure_one(
     assert line == PURE.format_json(ended, *names, duration, reason, now)
 
 
+def test_every_byte_is_seen_at_every_place_of_a_value() -> None:
+    """The compiled version looks at several bytes at once: one that needs an escape could hide among the others."""
+    head = parse(REQUEST)
+    for place in range(17):
+        for byte in range(256):
+            ended = Ended(head, client=b"~" * place + bytes([byte]) + b" " * (16 - place))
+            line = FORMATS["json"](ended, "r", "s", 0.0, None, NOW)
+            assert line == PURE.format_json(ended, "r", "s", 0.0, None, NOW)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_request_that_reached_nobody_is_logged_too(name: Format) -> None:
     """A head that could not be read has no method, host, endpoint or ids; its 400 would be missing in the log."""
