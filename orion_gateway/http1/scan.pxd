@@ -2,7 +2,6 @@ cimport cython
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Line:
     cdef public Py_ssize_t end
     cdef public int kind
@@ -16,7 +15,6 @@ cdef class Line:
 
 
 @cython.final
-@cython.freelist(4)
 cdef class RequestScan:
     cdef public Py_ssize_t fields
     cdef public Py_ssize_t fields_start
@@ -28,7 +26,6 @@ cdef class RequestScan:
 
 
 @cython.final
-@cython.freelist(4)
 cdef class ResponseScan:
     cdef public Py_ssize_t fields
     cdef public Py_ssize_t fields_start

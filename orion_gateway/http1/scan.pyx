@@ -4,6 +4,7 @@ Every loop ends at the latest at the NUL that stands behind the bytes of a `byte
 value.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy
@@ -74,6 +75,7 @@ cdef void _fill_all() except *:
 _fill_all()
 
 
+@cython.freelist(64)  # Cython heeds it here only, not in the .pxd
 cdef class Line:
     def __init__(
         self, int kind, Py_ssize_t start, Py_ssize_t end, Py_ssize_t value_start, Py_ssize_t value_end
@@ -116,10 +118,12 @@ cdef class Line:
         return number
 
 
+@cython.freelist(4)
 cdef class RequestScan:
     pass
 
 
+@cython.freelist(4)
 cdef class ResponseScan:
     pass
 

@@ -2,7 +2,6 @@ cimport cython
 
 
 @cython.final
-@cython.freelist(4)
 cdef class Writer:
     cdef bytes _data  # nobody else knows it before `take`
     cdef char *_at  # where in it the next byte goes

@@ -1,5 +1,6 @@
 """The compiled twin of `write.py`, which says what every function does: copies into memory that is allocated once."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
@@ -10,6 +11,7 @@ cdef enum:
 cdef const char *_DIGITS = b"0123456789abcdef"
 
 
+@cython.freelist(4)
 cdef class Writer:
     def __init__(self) -> None:
         self._widen(LEAST)
