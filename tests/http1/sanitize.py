@@ -1,8 +1,8 @@
-"""Run the compiled codec under AddressSanitizer: `python -m tests.http1.sanitize --inputs 20000`.
+"""Run the compiled hot path under AddressSanitizer: `python -m tests.http1.sanitize --inputs 20000`.
 
-The package is copied and built anew with checks around every access to memory, then its scanner is tested and the
-fuzzer run on it; nothing of the checkout changes. Python hands out memory with malloc, so that reading one byte behind
-a `bytes` object is seen. The first wrong access ends the run with a report. Needs gcc with libasan.
+The package is copied and built anew with checks around every access to memory, then what is compiled is tested and the
+fuzzer run on the codec; nothing of the checkout changes. Python hands out memory with malloc, so that reading one byte
+behind a `bytes` object is seen. The first wrong access ends the run with a report. Needs gcc with libasan.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 _COPIED = ("orion_gateway", "tests", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 _FLAGS = "-fsanitize=address -fno-omit-frame-pointer -O1 -g"
+_TESTS = ("tests/http1", "tests/proxy", "tests/routing", "tests/telemetry", "tests/balancer")
 _WITHOUT_BUILDS = shutil.ignore_patterns("*.so", "__pycache__")
 
 
@@ -38,7 +39,7 @@ def main(inputs: int, seed: int) -> int:
             "PYTHONMALLOC": "malloc",
         }
         for command in (
-            ["pytest", "-q", "-p", "no:cacheprovider", "tests/http1", "--ignore=tests/http1/test_builds.py"],
+            ["pytest", "-q", "-p", "no:cacheprovider", *_TESTS],
             ["tests.http1.fuzz", "--inputs", str(inputs), "--seed", str(seed)],
         ):
             run = subprocess.run([sys.executable, "-m", *command], cwd=place, env=environment, check=False)

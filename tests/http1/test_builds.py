@@ -1,24 +1,7 @@
-"""Every test of the codec holds for both builds, in one run."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Comparisons of the two builds compare two builds."""
 
 from orion_gateway.build import is_compiled
 from tests.http1.builds import PURE, RUNNING
-
-HERE = Path(__file__)
-
-
-def test_the_pure_build_passes_the_same_tests() -> None:
-    """Without it, the specification and what runs could part without anybody noticing."""
-    if not is_compiled():
-        return  # this run is the one of the pure build
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--ignore={HERE}", str(HERE.parent)]
-    run = subprocess.run(command, env={**os.environ, "ORION_PURE": "1"}, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout
-    assert " passed" in run.stdout
 
 
 def test_two_builds_are_compared() -> None:
