@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from backends.common.clock import iso_time, utc_now
+from backends.common.clock import follow, iso_time, utc_now
 
 CASES = [
     (datetime(2025, 1, 18, 14, 30, tzinfo=UTC), "2025-01-18T14:30:00.000Z"),
@@ -23,3 +23,13 @@ def test_now_loses_nothing_when_it_is_written() -> None:
     """What POST answers as createdAt is what GET answers later, to the last digit."""
     now = utc_now()
     assert datetime.fromisoformat(iso_time(now)) == now
+
+
+@pytest.mark.parametrize(
+    ("step", "followed"),
+    [(0.0, 0.0), (0.002, 0.002), (-0.002, 0.0), (-0.999, 0.0), (-1.0, -1.0), (-3600.0, -3600.0), (3600.0, 3600.0)],
+)
+def test_a_clock_that_is_corrected_does_not_run_backwards(step: float, followed: float) -> None:
+    """A mail would be delivered before it was sent; a clock that is set anew is believed."""
+    latest = datetime(2026, 11, 23, tzinfo=UTC)
+    assert follow(latest + timedelta(seconds=step), latest) == latest + timedelta(seconds=followed)
