@@ -21,9 +21,8 @@ import uvloop
 from orion_gateway.admin.access import AdminRules, Token
 from orion_gateway.admin.state import WorkerState
 from orion_gateway.assembly import build_routes, build_services
-from orion_gateway.balancer import POLICIES
 from orion_gateway.build import REMEDY, find_stale, name_build
-from orion_gateway.config.run_dir import find_run_dir
+from orion_gateway.config.run_dir import ADMIN_SOCKET, find_run_dir
 from orion_gateway.control.limits import count_processors, raise_descriptor_limit
 from orion_gateway.control.listeners import PRIVATE, PUBLIC, Listener
 from orion_gateway.control.messages import Drain, ListenerPlace, Snapshot
@@ -33,21 +32,25 @@ from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
 from orion_gateway.proxy.plane import ADMIN_SERVICE, DataPlane, PlaneSettings
-from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings, open_descriptor
 from orion_gateway.telemetry.log import configure_log, log_loop_exception
 from orion_gateway.values import Endpoint, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from orion_gateway.config.load import Loaded
     from orion_gateway.config.model import Gateway
-    from orion_gateway.telemetry.metrics import ServiceMetrics
+    from orion_gateway.control.care import Care
+    from orion_gateway.control.judge import Judge
+    from orion_gateway.control.messages import Explained, Message
+    from orion_gateway.control.worker import Tell
+    from orion_gateway.explanation.answer import Answer, Asked
+    from orion_gateway.telemetry.totals import Totals
+    from orion_gateway.values import CircuitState
 
-ADMIN_SOCKET = "admin.sock"
 HEALTH_SOCKET = "health.sock"
 
 log = structlog.get_logger()
@@ -64,7 +67,7 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
     """Return what the supervisor needs; `workers` processes, each with `descriptors` descriptors."""
     gateway = loaded.config.gateway
     routes = build_routes(loaded)
-    services = [*build_services(loaded, workers).values(), _admin_service(run_dir)]
+    services = tuple(build_services(loaded, workers).values())
     # The name in Via is this gateway's own, so that a request that comes back to it is known (RFC 9110, section 7.6.3).
     settings = _build_settings(gateway, f"orion-{secrets.token_hex(4)}")
     drain = gateway.drain
@@ -74,7 +77,7 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
         return Snapshot(
             generation=1,
             table=RouteTable(routes),
-            services=tuple(services),
+            services=(*services, _admin_service(run_dir)),
             settings=settings,
             access_log=_build_access_log(gateway),
             listeners=places,
@@ -86,8 +89,17 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
             orphan_drain=Drain(drain.timeout, drain.spread),
         )
 
+    def make_care(send: Callable[[Message], None], totals: Totals) -> Care:
+        # Workers read this module too, and need none of what checks and circuits import.
+        from orion_gateway.control.care import Care
+
+        return Care(services, send, totals, _make_rng())
+
     return Plan(
-        workers=workers, drain=DrainSettings(drain.delay, drain.timeout, drain.spread), make_snapshot=make_snapshot
+        workers=workers,
+        drain=DrainSettings(drain.delay, drain.timeout, drain.spread),
+        make_snapshot=make_snapshot,
+        make_care=make_care,
     )
 
 
@@ -130,7 +142,7 @@ async def _run_gateway(loaded: Loaded, environ: Mapping[str, str]) -> int:
             plan, [listen(listener.name, str(listener.bind)) for listener in loaded.config.listeners]
         )
         supervisor.handle_signals()
-        state = _State(supervisor)
+        state = _State(supervisor, loaded)
         await stack.enter_async_context(serving(build_health(state), [health.socket]))
         await stack.enter_async_context(
             serving(build_admin(state, _build_rules(gateway)), [private.socket, admin.socket])
@@ -153,8 +165,9 @@ def _tell_build() -> None:
 class _State:
     """The supervisor as the admin API sees it."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, loaded: Loaded) -> None:
         self._supervisor = supervisor
+        self._loaded = loaded
         self.totals = supervisor.totals
 
     @property
@@ -180,11 +193,29 @@ class _State:
     def addresses(self) -> Sequence[tuple[str, str]]:
         return self._supervisor.addresses
 
+    @property
+    def judge(self) -> Judge:
+        return self._supervisor.care.judge
+
     async def collect(self) -> None:
         await self._supervisor.collect()
 
     def begin_drain(self) -> None:
         self._supervisor.begin_drain()
+
+    def force_circuit(self, service: str, state: CircuitState | None) -> None:
+        self._supervisor.care.force_circuit(service, state)
+
+    def reset_circuit(self, service: str) -> None:
+        self._supervisor.care.reset_circuit(service)
+
+    def find_answer(self, asked: Asked) -> Answer:
+        from orion_gateway.explanation.answer import find_answer
+
+        return find_answer(self._loaded, self._supervisor.snapshot.table, asked)
+
+    async def explain(self, service: str, key: bytes, token: bytes) -> Mapping[int, Explained]:
+        return await self._supervisor.explain(service, key, token)
 
 
 def _build_settings(gateway: Gateway, pseudonym: str) -> PlaneSettings:
@@ -264,32 +295,33 @@ def _admin_service(run_dir: Path) -> Service:
 # -- a worker ----------------------------------------------------------------------------------------------------------
 
 
-def build_plane(snapshot: Snapshot, access_log: AccessLog, rng: Random) -> DataPlane:
-    """Return the data plane of a worker for one generation."""
-
-    def build_pool(service: Service, limits: HeadLimits, metrics: ServiceMetrics) -> ServicePool:
-        return ServicePool(service, POLICIES[service.load_balancer](), limits, metrics, rng)
-
-    return DataPlane(snapshot.table, snapshot.services, snapshot.settings, build_pool, access_log, rng)
+def build_plane(snapshot: Snapshot, access_log: AccessLog, rng: Random, tell: Tell) -> DataPlane:
+    """Return the data plane of a worker for one generation; `tell` takes its news for the supervisor."""
+    return DataPlane(
+        snapshot.table, snapshot.services, snapshot.settings, access_log, rng, tell, workers=snapshot.workers
+    )
 
 
 def run_worker(descriptor: int, number: int) -> int:
     """Run worker `number` on its end of the socket pair; return the exit code."""
     configure_log(f"worker {number}")
-    rng = Random(secrets.randbits(128))  # noqa: S311 (it spreads load and makes ids; nothing secret comes of it)
     with asyncio.Runner(loop_factory=_make_loop) as runner:
-        return runner.run(Worker(number, _build_lasting_plane, rng).run(descriptor))
+        return runner.run(Worker(number, _build_lasting_plane, _make_rng()).run(descriptor))
 
 
-def _build_lasting_plane(snapshot: Snapshot, access_log: AccessLog, rng: Random) -> DataPlane:
+def _build_lasting_plane(snapshot: Snapshot, access_log: AccessLog, rng: Random, tell: Tell) -> DataPlane:
     """Return the plane, and keep full collections from walking what lives as long as the process: 5 ms a time."""
-    plane = build_plane(snapshot, access_log, rng)
+    plane = build_plane(snapshot, access_log, rng, tell)
     gc.collect()
     gc.freeze()
     return plane
 
 
 # -- both --------------------------------------------------------------------------------------------------------------
+
+
+def _make_rng() -> Random:
+    return Random(secrets.randbits(128))  # noqa: S311 (it spreads load and makes ids; nothing secret comes of it)
 
 
 def _make_loop() -> asyncio.AbstractEventLoop:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 
 from orion_gateway.values import (
     Action,
+    Balancing,
+    BudgetRules,
+    CircuitRules,
     Condition,
     ConnectionLimits,
     Endpoint,
+    HealthCheck,
+    OutlierRules,
     Redirect,
     Respond,
+    RetryRules,
     Rewrite,
     Route,
     RouteMatch,
@@ -27,8 +33,13 @@ from orion_gateway.values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orion_gateway.config.answers import RespondConfig
     from orion_gateway.config.load import Loaded
-    from orion_gateway.config.model import ConditionConfig, RouteConfig, ServiceConfig
+    from orion_gateway.config.model import ConditionConfig, Defaults, RouteConfig, ServiceConfig
+    from orion_gateway.config.resilience import CircuitConfig, HealthCheckConfig, OutlierConfig
+
+UNBOUNDED_TRIAL_TIMEOUT = 60.0
+"""Seconds after which a trial counts as failed when no timeout of its service bounds it."""
 
 
 def build_routes(loaded: Loaded) -> tuple[Route, ...]:
@@ -43,9 +54,10 @@ def build_services(loaded: Loaded, workers: int = 1) -> dict[str, Service]:
 
 def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
     config = loaded.config
-    base = UpstreamTimeouts()
+    base, retries = UpstreamTimeouts(), None
     if route.service is not None:
-        base = _build_timeouts(config.services[route.service])
+        service = config.services[route.service]
+        base, retries = _build_timeouts(service), _build_retries(service, config.defaults, route)
     if "body" in route.limits.model_fields_set:
         body_limit = route.limits.body
     elif "body" in config.defaults.limits.model_fields_set:
@@ -72,6 +84,7 @@ def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
         websocket=Websocket(websocket.origins, websocket.idle) if websocket is not None and websocket.enabled else None,
         body_limit=body_limit,
         timeouts=route.timeouts.over(config.defaults.timeouts.over(base)),
+        retries=retries,
         allow_encoded_slash=route.allow_encoded_slash,
         allow_empty_segments=route.allow_empty_segments,
     )
@@ -81,11 +94,29 @@ def _build_action(route: RouteConfig) -> Action:
     if route.service is not None:
         return ToService(route.service)
     if route.respond is not None:
-        respond = route.respond
-        return Respond(respond.status, tuple(respond.headers.items()), respond.body.encode())
+        return _build_respond(route.respond)
     if route.redirect is not None:
         return Redirect(route.redirect.location, route.redirect.status)
     return ToAdmin("health")
+
+
+def _build_respond(respond: RespondConfig) -> Respond:
+    return Respond(respond.status, tuple(respond.headers.items()), respond.body.encode())
+
+
+def _build_retries(service: ServiceConfig, defaults: Defaults, route: RouteConfig) -> RetryRules | None:
+    """Return the retries of a route: each key from the closest that writes it.
+
+    `off` ends what is written below it. That of a service also holds against the defaults, which were not made for it.
+    """
+    is_own = "retries" in route.model_fields_set
+    if "retries" in service.model_fields_set and service.retries is None and not is_own:
+        return None
+    rules: RetryRules | None = None
+    for holder in (service, defaults, route):
+        if "retries" in holder.model_fields_set:
+            rules = None if holder.retries is None else holder.retries.over(rules or RetryRules())
+    return rules
 
 
 def _build_conditions(conditions: Mapping[str, ConditionConfig]) -> tuple[Condition, ...]:
@@ -120,9 +151,80 @@ def _build_timeouts(service: ServiceConfig) -> UpstreamTimeouts:
     return UpstreamTimeouts(timeouts.connect, timeouts.response, timeouts.idle, timeouts.total)
 
 
+def _build_balancing(service: ServiceConfig) -> Balancing:
+    chosen = service.load_balancer
+    return Balancing(
+        policy=chosen.policy,
+        key=chosen.key,
+        bounded_load=chosen.bounded_load,
+        sticky_cookie=chosen.sticky.cookie if chosen.sticky is not None else None,
+        slow_start=service.slow_start,
+        panic=service.panic,
+    )
+
+
+def _build_health_check(check: HealthCheckConfig) -> HealthCheck:
+    return HealthCheck(
+        path=check.path,
+        interval=check.interval,
+        timeout=check.timeout,
+        rise=check.rise,
+        fall=check.fall,
+        statuses=check.status,
+        host=check.host,
+        port=check.port,
+    )
+
+
+def _build_outliers(outliers: OutlierConfig) -> OutlierRules:
+    return OutlierRules(
+        consecutive_failures=outliers.consecutive_failures,
+        interval=outliers.interval,
+        ejection=outliers.ejection,
+        max_ejection=outliers.max_ejection,
+        max_ejected=outliers.max_ejected,
+    )
+
+
+def _build_circuit(circuit: CircuitConfig, timeouts: UpstreamTimeouts) -> CircuitRules:
+    return CircuitRules(
+        trip=circuit.trip,
+        failure_threshold=circuit.failure_threshold,
+        threshold=circuit.threshold,
+        minimum_requests=circuit.minimum_requests,
+        window=circuit.window,
+        success_threshold=circuit.success_threshold,
+        open_for=circuit.open_for,
+        half_open_requests=circuit.half_open_requests,
+        trial_timeout=_find_trial_timeout(timeouts),
+        fallback=_build_fallback(circuit),
+    )
+
+
+def _find_trial_timeout(timeouts: UpstreamTimeouts) -> float:
+    """Return how long a trial may take until its verdict is in: to connect and to answer, or `total` if less."""
+    bounds = [] if timeouts.total is None else [timeouts.total]
+    if timeouts.connect is not None and timeouts.response is not None:
+        bounds.append(timeouts.connect + timeouts.response)
+    return min(bounds, default=UNBOUNDED_TRIAL_TIMEOUT)
+
+
+def _build_fallback(circuit: CircuitConfig) -> Respond | ToService | None:
+    fallback = circuit.fallback
+    if fallback is None:
+        return None
+    if fallback.respond is not None:
+        return _build_respond(fallback.respond)
+    # The loader has seen to it that exactly one of the two is written.
+    assert fallback.service is not None
+    return ToService(fallback.service)
+
+
 def _build_service(name: str, service: ServiceConfig, workers: int) -> Service:
     limits = service.connections
     per_worker = -(-limits.max // workers)
+    timeouts = _build_timeouts(service)
+    budget = service.retries.budget if service.retries is not None else None
     return Service(
         name=name,
         endpoints=tuple(
@@ -139,8 +241,12 @@ def _build_service(name: str, service: ServiceConfig, workers: int) -> Service:
             )
             for endpoint in service.endpoints
         ),
-        load_balancer=service.load_balancer,
-        timeouts=_build_timeouts(service),
+        balancing=_build_balancing(service),
+        health_check=_build_health_check(service.health_check) if service.health_check is not None else None,
+        outliers=_build_outliers(service.outlier_detection) if service.outlier_detection is not None else None,
+        circuit=_build_circuit(service.circuit_breaker, timeouts) if service.circuit_breaker is not None else None,
+        budget=BudgetRules(budget.share, float(budget.min)) if budget is not None else BudgetRules(),
+        timeouts=timeouts,
         connections=ConnectionLimits(
             max_idle=limits.max_idle,
             idle=limits.idle,

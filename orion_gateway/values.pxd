@@ -24,3 +24,5 @@ cdef class Endpoint:
     cdef readonly tuple metadata
     cdef public long long max_in_flight
     cdef public long long in_flight
+    cdef public long long cap
+    cdef public bint is_suspect

@@ -50,6 +50,8 @@ class Reason(StrEnum):
     REQUEST_TOO_LARGE = "request_too_large"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     WEBSOCKET_NOT_ENABLED = "websocket_not_enabled"
+    # Ours: nothing was wrong with this request.
+    CIRCUIT_OPEN = "circuit_open"
 
 
 class Verdict(Enum):
@@ -108,8 +110,10 @@ class Endpoint:
     __slots__ = (
         "authority",
         "base_path",
+        "cap",
         "host",
         "in_flight",
+        "is_suspect",
         "max_in_flight",
         "metadata",
         "path",
@@ -144,11 +148,64 @@ class Endpoint:
         self.metadata = metadata
         self.max_in_flight = max_in_flight
         self.in_flight = in_flight
+        self.cap = max_in_flight
+        """What policies compare `in_flight` to: `max_in_flight`, or 0 while this endpoint is to be passed over."""
+        self.is_suspect = False
+        """Failures of it are being counted: the supervisor wants to hear of its next success."""
 
     @property
     def is_full(self) -> bool:
         """Whether it has as many exchanges as it may."""
         return self.in_flight >= self.max_in_flight
+
+
+class Health(Enum):
+    """What active checks say of an endpoint; without checks every endpoint is up."""
+
+    UNKNOWN = "unknown"
+    """Not checked yet."""
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an endpoint stands, as the supervisor judges it and tells the workers. Times are monotonic seconds."""
+
+    health: Health = Health.UP
+    is_ejected: bool = False
+    is_suspect: bool = False
+    """Failures are being counted: whoever sees a success says so at once."""
+    back_since: float = 0.0
+    """Since when it is back after it was down or ejected, for slow start; 0: it was never away."""
+
+
+class CircuitState(Enum):
+    """CLOSED passes, OPEN refuses, HALF_OPEN tries."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitView:
+    """What a worker knows of a circuit. Times are monotonic seconds."""
+
+    state: CircuitState = CircuitState.CLOSED
+    epoch: int = 0
+    """One more after each transition: what was admitted under an earlier one is no verdict any more."""
+    is_counting: bool = False
+    """Failures are being counted: whoever sees a success says so at once."""
+    tally: int = 0
+    """One more each time counting begins: a success told during an earlier count says nothing about this one."""
+    has_permits: bool = False
+    """Half open, and a trial may be asked for."""
+    is_forced: bool = False
+    retry_at: float = 0.0
+    """Open: when trials begin; 0 when nobody knows, because the state is forced."""
+    back_since: float = 0.0
+    """Closed: since when after having been open, for slow start; 0: it was never open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +230,121 @@ class ConnectionLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySource:
+    """What of a request a hashing policy binds it to: the client's address, a field, a cookie or the path."""
+
+    kind: Literal["ip", "header", "cookie", "path"]
+    name: str = ""
+    """Of the field (lower case) or the cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """How an endpoint is chosen. `policy` is a name of `balancer.POLICIES`."""
+
+    policy: str = "round_robin"
+    key: KeySource | None = None
+    bounded_load: float | None = None
+    """How many times the average load an endpoint of a hashing policy may have; None for no bound."""
+    sticky_cookie: str | None = None
+    """The cookie that binds a client to its endpoint."""
+    slow_start: float | None = None
+    """Seconds in which an endpoint that has come back grows to its full share."""
+    panic: Literal["passive", "use_all"] = "passive"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How endpoints are asked whether they are well. `statuses` are ranges, both ends included."""
+
+    path: str
+    interval: float = 10.0
+    timeout: float = 5.0
+    rise: int = 2
+    fall: int = 3
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    host: str | None = None
+    """The Host to say; None for the endpoint's."""
+    port: int | None = None
+    """The port to ask; None for the endpoint's."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutlierRules:
+    """When an endpoint is ejected for its failures, and for how many seconds."""
+
+    consecutive_failures: int = 5
+    interval: float = 10.0
+    """For every so many seconds without an ejection one of the earlier ones is forgiven."""
+    ejection: float = 30.0
+    max_ejection: float = 300.0
+    max_ejected: float = 0.5
+    """Share of a service's endpoints; one may always be ejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitRules:
+    """When the circuit of a service opens, and how it closes again. `trip` is a name of `breaker.TRIPS`."""
+
+    trip: str = "consecutive"
+    failure_threshold: int = 5
+    """Failures in a row, for `consecutive`."""
+    threshold: float = 0.5
+    """Share of failures in the window, for `error_rate`."""
+    minimum_requests: int = 10
+    window: float = 60.0
+    success_threshold: int = 2
+    open_for: float = 60.0
+    half_open_requests: int = 1
+    """Trials at a time."""
+    trial_timeout: float = 60.0
+    """Seconds after which a trial that nobody has heard of counts as failed."""
+    fallback: Respond | ToService | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeRules:
+    """A second attempt for an answer that does not come: after `delay` seconds, None for the route's live p95."""
+
+    delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """Which failed attempts of a route are repeated."""
+
+    max: int = 1
+    on: frozenset[str] = frozenset(["connect_failure", "reset_before_response", "502", "503", "504"])
+    """`connect_failure`, `reset_before_response`, `response_timeout`, and statuses."""
+    methods: frozenset[bytes] = frozenset([b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"])
+    backoff: tuple[float, float] = (0.025, 0.25)
+    """The first upper bound of the wait, doubled each time, and the last one."""
+    buffer: int = 64 * 1024
+    """Bytes of content kept for sending them again."""
+    retry_after: float = 1.0
+    """The longest Retry-After that is waited for; an answer that asks for more is passed on."""
+    hedge: HedgeRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """How many retries and hedges there may be: a share of the requests, or `minimum` per second if that is more."""
+
+    share: float = 0.2
+    minimum: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A named group of endpoints."""
 
     name: str
     endpoints: tuple[Endpoint, ...]
-    load_balancer: str = "round_robin"
+    balancing: Balancing = field(default_factory=Balancing)
+    health_check: HealthCheck | None = None
+    outliers: OutlierRules | None = None
+    circuit: CircuitRules | None = None
+    budget: BudgetRules = field(default_factory=BudgetRules)
     timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -284,5 +450,6 @@ class Route:
     websocket: Websocket | None = None
     body_limit: int | None = 10 * 1024 * 1024
     timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
+    retries: RetryRules | None = None
     allow_encoded_slash: bool = False
     allow_empty_segments: bool = False

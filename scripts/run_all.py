@@ -164,6 +164,7 @@ Try, in another terminal:
   curl -i {gateway}/api/v1/users
   curl -i {gateway}/api/v1/notifications {json_type} -d '{notification}'
   .venv/bin/orion explain GET /api/v1/users/42
+  .venv/bin/orion services
 
 Requests appear here, one line each:
 """

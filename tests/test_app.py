@@ -75,7 +75,7 @@ def test_every_key_of_the_gateway_arrives_in_the_snapshot(tmp_path: Path) -> Non
 def test_services_get_the_share_of_one_worker(tmp_path: Path) -> None:
     """With three workers an endpoint would get three times the load it was said to take."""
     users, admin = snapshot(tmp_path).services
-    assert (users.name, users.load_balancer) == ("users", "least_connections")
+    assert (users.name, users.balancing.policy) == ("users", "least_connections")
     assert (users.connections.max, users.connections.queue, users.connections.max_idle) == (4, 34, 4)
     first, second = users.endpoints
     assert (first.host, first.port, first.base_path, first.weight, first.max_in_flight) == (

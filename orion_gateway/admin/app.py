@@ -14,9 +14,12 @@ from aiohttp import web
 
 from orion_gateway import __version__
 from orion_gateway.admin.access import Access, AdminRules, Asked, judge_access
+from orion_gateway.admin.circuits import add_circuits
+from orion_gateway.admin.explain import add_explain
 from orion_gateway.admin.health import add_health
 from orion_gateway.admin.metrics import MetricsResource
 from orion_gateway.admin.replies import answer, answering_errors, refuse
+from orion_gateway.admin.services import add_services
 
 if TYPE_CHECKING:
     import socket
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
     from orion_gateway.admin.replies import Handler
     from orion_gateway.admin.state import GatewayState
+
+_READING_POSTS = ("/explain",)
+"""What is posted to only because it asks for more than fits a URL."""
 
 _REFUSALS = {
     Access.UNKNOWN_HOST: (421, "Host names neither this listener nor an address."),
@@ -55,6 +61,9 @@ def build_admin(state: GatewayState, rules: AdminRules) -> web.Application:
     app.router.add_get("/metrics", MetricsResource(state).answer)
     app.router.add_get("/status", status)
     app.router.add_post("/drain", drain)
+    add_services(app, state)
+    add_circuits(app, state)
+    add_explain(app, state)
     return app
 
 
@@ -101,7 +110,7 @@ def _describe_request(request: web.Request) -> Asked:
     name = transport.get_extra_info("peername") if transport is not None else None
     return Asked(
         path=request.path,
-        needs="read" if request.method in ("GET", "HEAD") else "change",
+        needs="read" if request.method in ("GET", "HEAD") or request.path in _READING_POSTS else "change",
         peer=name[0] if isinstance(name, tuple) else None,
         host=request.headers.get("Host", ""),
         authorization=request.headers.get("Authorization", ""),

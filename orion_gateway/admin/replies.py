@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 from aiohttp import web
 
+from orion_gateway.admin.bodies import BodyError
 from orion_gateway.proxy.reply import render_error
 from orion_gateway.values import Reason
 
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_REASONS = {404: Reason.DESTINATION_NOT_FOUND, 405: Reason.METHOD_NOT_ALLOWED, 500: Reason.PROXY_INTERNAL_ERROR}
+_REASONS = {
+    400: Reason.HTTP_REQUEST_ERROR,
+    404: Reason.DESTINATION_NOT_FOUND,
+    405: Reason.METHOD_NOT_ALLOWED,
+    422: Reason.HTTP_REQUEST_ERROR,
+    500: Reason.PROXY_INTERNAL_ERROR,
+}
 _MESSAGES = {404: "The admin API has no such resource."}
 
 log = structlog.get_logger()
@@ -31,6 +39,12 @@ def answer(body: Mapping[str, object], status: int = 200) -> web.Response:
     """Return a JSON answer."""
     content = orjson.dumps(body) + b"\n"
     return web.Response(body=content, status=status, headers=_NO_STORE, content_type="application/json")
+
+
+def show_time(at: float) -> str:
+    """Write a monotonic time as everybody can read it: ISO 8601, UTC, milliseconds."""
+    seen = datetime.fromtimestamp(time.time() + at - time.monotonic(), UTC)
+    return seen.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def refuse(
@@ -59,6 +73,8 @@ async def answering_errors(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
         return refuse(request, error.status, f"This resource takes {allowed}.", {"Allow": allowed})
+    except BodyError as error:
+        return refuse(request, error.status, str(error))
     except web.HTTPException as error:
         return refuse(request, error.status, _MESSAGES.get(error.status, error.reason))
     except Exception:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class Policy:
     """A way to choose one endpoint of a service.
 
-    An endpoint at its cap is picked only when all are at theirs: then the caller lets the exchange wait.
+    An endpoint with `in_flight >= cap` is picked only when all are at theirs: then the caller lets the exchange wait.
+    One of weight 0 is never picked. The caller adds to `in_flight` right after a pick, or not, and takes from it right
+    before it calls `observe`; `cap` may change at any time. A policy is told of neither.
     """
 
     __slots__ = ()
@@ -26,9 +28,17 @@ class Policy:
     def pick(self, key: int, now: float, rng: Random) -> Endpoint | None:
         """Return an eligible endpoint, or None when there is none.
 
-        `key` is the hash of what the request is bound to, or 0.
+        `key` is the hash of what the request is bound to (64 bits with a sign), or 0.
         """
         raise NotImplementedError
 
-    def observe(self, endpoint: Endpoint, outcome: Outcome) -> None:
+    def observe(self, endpoint: Endpoint, outcome: Outcome, now: float) -> None:
         """Take what came of an attempt; most policies learn nothing from it."""
+
+    def home(self, key: int) -> Endpoint | None:  # noqa: ARG002 (the contract's)
+        """Return the endpoint that a key is bound to, however loaded it is; None when keys mean nothing here."""
+        return None
+
+    def score(self, endpoint: Endpoint, now: float) -> float | None:  # noqa: ARG002 (the contract's)
+        """Return what this policy compares endpoints by, lower is better; None when it compares nothing."""
+        return None

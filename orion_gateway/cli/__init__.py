@@ -18,6 +18,9 @@ COMMANDS = {
     "check": "Check a route table and say everything that is wrong with it.",
     "routes": "List the routes in the order of precedence, with what answers each.",
     "explain": "Say which route takes a request, why the others lost, and what follows.",
+    "services": "Say how the services and endpoints of the running gateway stand.",
+    "circuit": "Say how the circuit of a service stands in the running gateway; hold it in a state, or reset it.",
+    "simulate": "Walk a table through failures on a virtual clock, and check what it is expected to do.",
     "schema": "Print the JSON Schema of the route table, for editors.",
     "version": "Print the version and what runs below it.",
 }

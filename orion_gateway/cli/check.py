@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from orion_gateway.config.errors import Finding
     from orion_gateway.config.load import Loaded
+    from orion_gateway.config.places import Location
+    from orion_gateway.values import Route
 
 
 @click.command()
@@ -50,7 +52,7 @@ def command(config: Path, output_format: str, *, strict: bool) -> None:
     try:
         loaded = load_table(config, os.environ)
         findings: Sequence[Finding] = sorted(
-            (*loaded.warnings, *_find_unreachable(loaded)), key=lambda finding: (finding.file, finding.line)
+            (*loaded.warnings, *_lint(loaded)), key=lambda finding: (finding.file, finding.line)
         )
     except TableErrors as error:
         findings, is_missing = error.findings, error.is_missing
@@ -66,12 +68,18 @@ def command(config: Path, output_format: str, *, strict: bool) -> None:
     sys.exit(1 if loaded is None or (strict and findings) else 0)
 
 
-def _find_unreachable(loaded: Loaded) -> list[Finding]:
-    """Return a warning for each route that can never win."""
+def _lint(loaded: Loaded) -> list[Finding]:
+    """Return the warnings that need compiled routes."""
     from orion_gateway.assembly import build_routes
-    from orion_gateway.routing.lint import find_unreachable
 
     routes = build_routes(loaded)
+    return [*_find_unreachable(loaded, routes), *_find_hopeless_retries(loaded, routes)]
+
+
+def _find_unreachable(loaded: Loaded, routes: Sequence[Route]) -> list[Finding]:
+    """Return a warning for each route that can never win."""
+    from orion_gateway.routing.lint import find_unreachable
+
     warnings = []
     for found in find_unreachable(routes):
         winner = loaded.places.at(("routes", found.winner, "name"))
@@ -79,6 +87,21 @@ def _find_unreachable(loaded: Loaded) -> list[Finding]:
         hint = f'"{routes[found.winner].name}" at {winner} takes all of its requests, such as: {found.example}'
         warnings.append(loaded.finding(("routes", found.loser, "name"), "W0301", message, hint))
     return warnings
+
+
+def _find_hopeless_retries(loaded: Loaded, routes: Sequence[Route]) -> list[Finding]:
+    """Return a warning for each place that asks for a retry which a timeout cuts off, with the first such route."""
+    from orion_gateway.routing.retry_lint import find_hopeless_retries
+
+    warnings: dict[Location, Finding] = {}
+    for found in find_hopeless_retries(routes):
+        service = loaded.config.routes[found.index].service
+        holders = (("routes", found.index), ("defaults",), ("services", service or ""))
+        places = [(*holder, "retries", found.key) for holder in holders]
+        place = next(place for place in places if loaded.places.is_written(place))
+        hint = f'seen on the route "{routes[found.index].name}"'
+        warnings.setdefault(place, loaded.finding(place, "W0306", found.why, hint))
+    return list(warnings.values())
 
 
 def _summarize(config: Path, loaded: Loaded | None, findings: Sequence[Finding]) -> str:

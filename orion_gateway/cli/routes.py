@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orion_gateway.cli.table import config_option, read_table
+from orion_gateway.explanation.answer import describe_action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,21 +33,6 @@ def command(config: Path, *, as_json: bool) -> None:
         click.echo(json.dumps({"version": 1, "routes": [_document(route) for route in routes]}, indent=2))
     else:
         click.echo("\n".join(_lay_out([_row(route) for route in routes])))
-
-
-def describe_action(route: Route) -> str:
-    """Say in a few words what answers a route's requests."""
-    from orion_gateway.values import Redirect, Respond, ToAdmin, ToService
-
-    match route.action:
-        case ToService(service):
-            return f"service {service}"
-        case Respond(status=status):
-            return f"respond {status}"
-        case Redirect(location=location, status=status):
-            return f"redirect {status} {location}"
-        case ToAdmin(resource):
-            return f"admin {resource}"
 
 
 def _row(route: Route) -> dict[str, str]:

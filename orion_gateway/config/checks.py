@@ -9,148 +9,91 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orion_gateway.config.addresses import Bind, read_bind, read_endpoint_url
+from orion_gateway.config.addresses import Bind, read_bind
 from orion_gateway.config.http_words import REPLACEMENT_GROUP, TEMPLATE, TEMPLATE_NAMES, groups_of
-from orion_gateway.config.nodes import ListNode, MappingNode, Node, ScalarNode, begin_of, walk
+from orion_gateway.config.lookup import find_equal, is_true, items_at, mapping_at, node_at, read_as, text_of, written_in
+from orion_gateway.config.nodes import MappingNode, Node, ScalarNode, begin_of, walk
 from orion_gateway.config.paths import covers_prefix, params_of, read_path_pattern, read_prefix, split_pattern
+from orion_gateway.config.retry_checks import check_retries
+from orion_gateway.config.service_checks import check_fallbacks, check_service
+from orion_gateway.config.shared_checks import check_equal_fields, check_reference, check_respond
 from orion_gateway.config.suggest import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import TypeVar
-
     from orion_gateway.config.nodes import Report
     from orion_gateway.config.source import Span
 
-    T = TypeVar("T")
-
 ANSWERERS = ("service", "respond", "redirect", "admin")
-FORWARDING_KEYS = ("rewrite", "websocket", "timeouts")
+FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries")
+FILLED_IN = {
+    ("routes", ("redirect", "location")),
+    ("routes", ("respond", "body")),
+    ("services", ("circuit_breaker", "fallback", "respond", "body")),
+}
+"""Where templates of the request are filled in, without the number or name of the route or service."""
+
 PATH_REWRITES = ("strip_prefix", "path", "regex")
-WITHOUT_CONTENT = {204, 205, 304}
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
 """Addresses that stand for all of their family, and the sign that an address of that family has."""
 
 
 def check_table(root: MappingNode, report: Report, *, are_services_known: bool) -> None:
     """Report everything that does not fit. Services that are referred to are looked up when all of them were read."""
-    services = _mapping(root, "services")
+    services = mapping_at(root, "services")
     if services is None:
         are_services_known &= not any(closest(key, ["services"]) for key in root.entries)
     elif services.is_partial:
         are_services_known = False
-    listeners = _items(root, "listeners")
-    routes = _items(root, "routes")
+    listeners = items_at(root, "listeners")
+    routes = items_at(root, "routes")
     listener_names = _check_names(listeners, "listener", report)
     _check_names(routes, "route", report)
     _check_binds(root, listeners, report)
     _check_tokens(root, report)
     for name, service in services.entries.items() if services else ():
-        _check_endpoints(name, service, report)
+        check_service(name, service, report)
+    if services and are_services_known:
+        check_fallbacks(services, report)
+    check_retries(root, report)
     for route in routes:
         _check_answerer(route, report)
         _check_match(route, report)
         _check_rewrite(route, report)
-        _check_respond(route, report)
+        check_respond(route, report)
         if are_services_known:
-            _check_reference(_get(route, "service"), "service", list(services.entries) if services else [], report)
-        for listener in _items(_get(route, "match"), "listeners"):
-            _check_reference(listener, "listener", listener_names, report)
+            check_reference(node_at(route, "service"), "service", list(services.entries) if services else [], report)
+        for listener in items_at(node_at(route, "match"), "listeners"):
+            check_reference(listener, "listener", listener_names, report)
     _check_templates(root, report)
-
-
-def _get(node: Node | None, *path: str) -> Node | None:
-    for key in path:
-        if not isinstance(node, MappingNode):
-            return None
-        node = node.entries.get(key)
-    return node
-
-
-def _mapping(node: Node | None, *path: str) -> MappingNode | None:
-    found = _get(node, *path)
-    return found if isinstance(found, MappingNode) else None
-
-
-def _items(node: Node | None, *path: str) -> list[Node]:
-    found = _get(node, *path)
-    return found.items if isinstance(found, ListNode) else []
-
-
-def _text(node: Node | None) -> str | None:
-    """Return the text of a scalar that is text and whose variables were found."""
-    if isinstance(node, ScalarNode) and not node.is_broken and isinstance(node.value, str):
-        return node.text
-    return None
-
-
-def _read(node: Node | None, kind: Callable[[object], T]) -> T | None:
-    """Return what a kind reads from the node, or `None` where it refuses: the model reports that."""
-    text = _text(node)
-    if text is None:
-        return None
-    try:
-        return kind(text)
-    except ValueError:
-        return None
-
-
-def _is_true(node: Node | None) -> bool:
-    return isinstance(node, ScalarNode) and node.text in {"true", "True", "TRUE"}
-
-
-def _written(node: Node) -> str:
-    return node.raw if isinstance(node, ScalarNode) else ""
 
 
 def _where(span: Span) -> str:
     return str(span.place)
 
 
-def _find_equal(nodes: Iterable[Node | None]) -> Iterator[tuple[Node, Node]]:
-    """Yield each node whose text another one before it has, with that first one."""
-    first: dict[str, Node] = {}
-    for node in nodes:
-        text = _text(node)
-        if node is None or text is None:
-            continue
-        if text in first:
-            yield node, first[text]
-        else:
-            first[text] = node
-
-
 def _check_names(entries: list[Node], what: str, report: Report) -> list[str]:
     """Report equal names; return all names."""
-    names = [_get(entry, "name") for entry in entries]
-    for node, first in _find_equal(names):
+    names = [node_at(entry, "name") for entry in entries]
+    for node, first in find_equal(names):
         report(
             node.span,
             "E0302",
-            f'two {what}s are named "{_written(node)}"',
+            f'two {what}s are named "{written_in(node)}"',
             help=f"the other is at {_where(first.span)}",
         )
-    return [text for name in names if (text := _text(name)) is not None]
+    return [text for name in names if (text := text_of(name)) is not None]
 
 
 def _check_tokens(root: MappingNode, report: Report) -> None:
-    tokens = [_get(token, "token") for token in _items(root, "gateway", "admin", "tokens")]
-    for node, first in _find_equal(tokens):
+    tokens = [node_at(token, "token") for token in items_at(root, "gateway", "admin", "tokens")]
+    for node, first in find_equal(tokens):
         report(node.span, "E0302", "two tokens are equal", help=f"the other is at {_where(first.span)}")
-
-
-def _check_reference(node: Node | None, what: str, known: list[str], report: Report) -> None:
-    text = _text(node)
-    if node is None or text is None or text in known:
-        return
-    listed = f"{what}s here: {', '.join(known)}" if known else f"the table has no {what}s"
-    report(node.span, "E0301", f'no {what} is named "{_written(node)}"', closest(text, known), listed)
 
 
 def _check_binds(root: MappingNode, listeners: list[Node], report: Report) -> None:
     taken: list[tuple[Bind, Node]] = []
-    for node in (*(_get(listener, "bind") for listener in listeners), _get(root, "gateway", "admin", "bind")):
-        bind = _read(node, read_bind)
+    for node in (*(node_at(listener, "bind") for listener in listeners), node_at(root, "gateway", "admin", "bind")):
+        bind = read_as(node, read_bind)
         if node is None or bind is None:
             continue
         for other, first in taken:
@@ -175,20 +118,6 @@ def _do_collide(one: Bind, other: Bind) -> bool:
     )
 
 
-def _check_endpoints(service: str, node: Node, report: Report) -> None:
-    endpoints = _items(node, "endpoints")
-    weights = [_get(endpoint, "weight") for endpoint in endpoints]
-    if endpoints and all(isinstance(weight, ScalarNode) and weight.value == 0 for weight in weights):
-        first = weights[0]
-        assert first is not None
-        report(first.span, "E0305", f'no endpoint of "{service}" gets any request: every weight is 0')
-    urls = [_get(endpoint, "url") for endpoint in endpoints]
-    for url, other in _find_equal(urls):
-        if _read(url, read_endpoint_url):
-            hint = f"the other is at {_where(other.span)}; give one of them a weight"
-            report(url.span, "W0304", f'the service "{service}" has this endpoint twice', help=hint)
-
-
 def _check_answerer(route: Node, report: Report) -> None:
     if not isinstance(route, MappingNode):
         return
@@ -210,53 +139,43 @@ def _check_answerer(route: Node, report: Report) -> None:
 
 
 def _check_match(route: Node, report: Report) -> None:
-    match = _mapping(route, "match")
+    match = mapping_at(route, "match")
     if match is None or not isinstance(route, MappingNode):
         return
     if "path" in match.entries and "path_regex" in match.entries:
         report(match.keys["path_regex"], "E0305", '"path" and "path_regex" exclude each other', help="keep one of them")
     for group in ("headers", "query"):
-        conditions = _mapping(match, group)
+        conditions = mapping_at(match, group)
         for name, condition in conditions.entries.items() if conditions else ():
             if isinstance(condition, MappingNode) and len(condition.entries) != 1:
                 assert conditions is not None
                 hint = "write one of exact, regex, present"
                 report(conditions.keys[name], "E0305", f'"{name}" must be said in exactly one way', help=hint)
-    _check_equal_fields(match, "headers", report)
-    node = _get(match, "path")
-    path = _read(node, read_path_pattern)
+    check_equal_fields(match, "headers", report)
+    node = node_at(match, "path")
+    path = read_as(node, read_path_pattern)
     if node is None or path is None:
         return
-    if "//" in path and not _is_true(_get(route, "allow_empty_segments")):
+    if "//" in path and not is_true(node_at(route, "allow_empty_segments")):
         hint = 'set "allow_empty_segments: true", or write one "/"'
         report(node.span, "E0305", "an empty segment is refused before this can match", path.replace("//", "/"), hint)
-    if "%2f" in path.lower() and not _is_true(_get(route, "allow_encoded_slash")):
+    if "%2f" in path.lower() and not is_true(node_at(route, "allow_encoded_slash")):
         hint = 'set "allow_encoded_slash: true"'
         report(node.span, "E0305", "%2F is refused before this can match", help=hint)
 
 
-def _check_equal_fields(node: MappingNode, group: str, report: Report) -> None:
-    fields = _mapping(node, group)
-    seen: set[str] = set()
-    for name in fields.entries if fields else ():
-        if name.lower() in seen:
-            assert fields is not None
-            report(fields.keys[name], "E0302", f'the field "{name}" stands here twice', help="field names ignore case")
-        seen.add(name.lower())
-
-
 def _check_rewrite(route: Node, report: Report) -> None:
-    rewrite = _mapping(route, "rewrite")
+    rewrite = mapping_at(route, "rewrite")
     if rewrite is None:
         return
     written = [key for key in rewrite.entries if key in PATH_REWRITES]
     for key in written[1:]:
         message = f'"{written[0]}" and "{key}" both rewrite the path'
         report(rewrite.keys[key], "E0305", message, help=f"keep one of {', '.join(PATH_REWRITES)}")
-    _check_new_path(route, _get(rewrite, "path"), report)
-    _check_groups(_get(rewrite, "regex", "pattern"), _get(rewrite, "regex", "to"), report)
-    node = _get(rewrite, "strip_prefix")
-    prefix, path = _read(node, read_prefix), _read(_get(route, "match", "path"), read_path_pattern)
+    _check_new_path(route, node_at(rewrite, "path"), report)
+    _check_groups(node_at(rewrite, "regex", "pattern"), node_at(rewrite, "regex", "to"), report)
+    node = node_at(rewrite, "strip_prefix")
+    prefix, path = read_as(node, read_prefix), read_as(node_at(route, "match", "path"), read_path_pattern)
     if node is None or prefix is None or path is None:
         return
     covered = covers_prefix(path, prefix)
@@ -269,19 +188,19 @@ def _check_rewrite(route: Node, report: Report) -> None:
 
 
 def _written_path(route: Node) -> str:
-    node = _get(route, "match", "path")
-    return _written(node) if node else ""
+    node = node_at(route, "match", "path")
+    return written_in(node) if node else ""
 
 
 def _check_new_path(route: Node, node: Node | None, report: Report) -> None:
     """Report what a rewritten path refers to and the path of the route does not have."""
-    new, match = _read(node, read_path_pattern), _get(route, "match", "path")
-    path = _read(match, read_path_pattern)
+    new, match = read_as(node, read_path_pattern), node_at(route, "match", "path")
+    path = read_as(match, read_path_pattern)
     if node is None or new is None or (match is not None and path is None):
         return
     # A route without a path takes every one, as `/**` does; one with path_regex has no parameters.
     if path is None:
-        path = "/" if _get(route, "match", "path_regex") else "/**"
+        path = "/" if node_at(route, "match", "path_regex") else "/**"
     known = params_of(path)
     for name in params_of(new):
         if name not in known:
@@ -292,7 +211,7 @@ def _check_new_path(route: Node, node: Node | None, report: Report) -> None:
 
 
 def _check_groups(pattern: Node | None, to: Node | None, report: Report) -> None:
-    text, found = _text(to), _read(pattern, lambda value: groups_of(str(value)))
+    text, found = text_of(to), read_as(pattern, lambda value: groups_of(str(value)))
     if to is None or text is None or found is None:
         return
     count, names = found
@@ -304,23 +223,12 @@ def _check_groups(pattern: Node | None, to: Node | None, report: Report) -> None
             report(to.span, "E0206", f"the pattern has no group {match['name']}", closest(match["name"], names))
 
 
-def _check_respond(route: Node, report: Report) -> None:
-    respond = _mapping(route, "respond")
-    if respond is None:
-        return
-    status, body = _get(respond, "status"), _get(respond, "body")
-    if isinstance(status, ScalarNode) and status.value in WITHOUT_CONTENT and _text(body):
-        hint = "leave the body out (RFC 9110, section 15)"
-        report(respond.keys["body"], "E0305", f"a response with status {status.value} has no content", help=hint)
-    _check_equal_fields(respond, "headers", report)
-
-
 def _check_templates(root: MappingNode, report: Report) -> None:
     """Report templates that do not exist, and those in values where nothing would fill them in."""
     for path, node in walk(root):
         if not isinstance(node, ScalarNode) or "${request." not in node.raw:
             continue
-        is_filled = path[0] == "routes" and path[2:] in {("redirect", "location"), ("respond", "body")}
+        is_filled = (path[0], path[2:]) in FILLED_IN
         for match in TEMPLATE.finditer(node.raw):
             if not is_filled:
                 hint = "they are in redirect.location and respond.body; write $${ for a literal ${"

@@ -43,6 +43,8 @@ CODES = {
     "W0302": "A key that has no effect here.",
     "W0303": "A rewrite that fits only some of the requests that its route takes.",
     "W0304": "The same endpoint twice in one service; `weight` says how much it gets.",
+    "W0305": "A retry of a method that may do its work twice.",
+    "W0306": "Durations that do not fit each other: what one promises another cuts off.",
 }
 """Every code with its one-line explanation. `docs/reference/errors.md` is made from it."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
 
-from orion_gateway.config.model import Config, Table
+from orion_gateway.config.model import Config
+from orion_gateway.config.table import Table
 
 if TYPE_CHECKING:
     from orion_gateway.config.places import Location
 
 
-def model_at(location: Location) -> type[Table] | None:
-    """Return the model of the mapping at a location, or `None` when nothing with fixed keys stands there."""
-    annotation: object = Config
+def model_at(location: Location, root: type[Table] = Config) -> type[Table] | None:
+    """Return the model of the mapping at a location in a file of model `root`, or `None` where no fixed keys are."""
+    annotation: object = root
     for step in location:
         annotation = _below(annotation, step)
     return annotation if isinstance(annotation, type) and issubclass(annotation, Table) else None

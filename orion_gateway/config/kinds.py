@@ -180,6 +180,14 @@ def read_timeout(value: object) -> float | None:
     return seconds
 
 
+def read_period(value: object) -> float:
+    """Return seconds of a duration longer than nothing."""
+    seconds = read_duration(value)
+    if not seconds:
+        raise fail("E0203", "expected a duration longer than nothing")
+    return seconds
+
+
 def _read_size(value: object, expected: str) -> int:
     count = _read_integer(value)
     match = SIZE.fullmatch(value) if isinstance(value, str) else None
@@ -297,13 +305,15 @@ TIMEOUT_SCHEMA: dict[str, Any] = {"anyOf": [DURATION_SCHEMA, {"const": "off"}]}
 RATE_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^([0-9]+(B|KiB|MiB|GiB|TiB)?/s|off)$"}
 
 Duration = Annotated[float, Kind("duration", read_duration, DURATION_SCHEMA)]
+Period = Annotated[float, Kind("duration", read_period, DURATION_SCHEMA)]
 Timeout = Annotated[float | None, Kind("duration or `off`", read_timeout, TIMEOUT_SCHEMA)]
 Size = Annotated[int, size(low=64)]
 SizeOrOff = Annotated[int | None, size(off=True)]
 ByteRate = Annotated[float | None, Kind("rate or `off`", read_byte_rate, RATE_SCHEMA)]
 Share = Annotated[float, Kind("share", read_share, {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]+)?%$"})]
 Flag = Annotated[bool, Kind("true or false", read_flag, {"type": "boolean"})]
-Text = Annotated[str, Kind("text", read_text, {"type": "string"})]
+TEXT = Kind("text", read_text, {"type": "string"})
+Text = Annotated[str, TEXT]
 Name = Annotated[
     str,
     pattern_kind(

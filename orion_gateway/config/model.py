@@ -6,23 +6,15 @@ are `None`; a key that was not written is missing from `model_fields_set`.
 """
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import ConfigDict, Field
 
 from orion_gateway.config.addresses import BindAddress, Cidr, EndpointAddress, HostPattern, Origin
-from orion_gateway.config.http_words import (
-    FieldName,
-    FieldValue,
-    Location,
-    Method,
-    RedirectStatus,
-    Regex,
-    Replacement,
-    ResponseFieldName,
-)
+from orion_gateway.config.answers import RedirectConfig, RespondConfig
+from orion_gateway.config.http_words import FieldName, Method, Regex, Replacement
 from orion_gateway.config.kinds import (
+    TEXT,
     ByteRate,
     Count,
     CountOrAuto,
@@ -34,7 +26,6 @@ from orion_gateway.config.kinds import (
     Name,
     Priority,
     QueueLength,
-    ResponseStatus,
     RunDir,
     SampleKey,
     Share,
@@ -49,39 +40,16 @@ from orion_gateway.config.kinds import (
     choice,
 )
 from orion_gateway.config.paths import PathPattern, Prefix
+from orion_gateway.config.resilience import (
+    CircuitConfig,
+    HealthCheckConfig,
+    LoadBalancer,
+    OutlierConfig,
+    OwnRetries,
+    ServiceRetriesConfig,
+)
+from orion_gateway.config.table import REQUIRED, OrOff, OrText, Table, key, section
 from orion_gateway.values import UpstreamTimeouts
-
-REQUIRED: Any = ...
-
-
-class Table(BaseModel):
-    """A mapping of the route table: its keys are the fields, and no others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-def key(default: Any, meaning: str, example: Any, *, shown_default: str | None = None) -> Any:
-    """Return a field of a `Table`. The default is written as a user would write it, and read in the same way."""
-    extra: dict[str, JsonValue] | None = None if shown_default is None else {"default": shown_default}
-    return Field(default, description=meaning, examples=[example], json_schema_extra=extra)
-
-
-def section(of: type[Table], meaning: str, example: dict[str, Any]) -> Any:
-    """Return a field that is a mapping of its own, and has all its defaults when it is not written."""
-    return Field(default_factory=of, description=meaning, examples=[example])
-
-
-class OrText:
-    """Lets text stand for a mapping: `"x"` for `{exact: "x"}`."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def expand(value: object) -> object:
-            return value if isinstance(value, dict) else {"exact": value}
-
-        return core_schema.no_info_before_validator_function(expand, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 class AdminToken(Table):
@@ -299,16 +267,43 @@ class ServiceConfig(Table):
     endpoints: tuple[EndpointConfig, ...] = Field(
         min_length=1, description="Where the service is.", examples=[[{"url": "http://127.0.0.1:3002"}]]
     )
-    load_balancer: Annotated[
-        Literal["round_robin", "least_connections", "weighted_round_robin"],
-        choice("round_robin", "least_connections", "weighted_round_robin"),
-    ] = key(
+    load_balancer: LoadBalancer = key(
         "round_robin",
-        "How an endpoint is chosen; all honour weights. `least_connections` counts per worker.",
+        "How an endpoint is chosen: the name of a policy, or a mapping with its options. All honour weights.",
         "least_connections",
+    )
+    slow_start: Timeout = key(
+        "off",
+        "Over how long an endpoint that comes back (from being down or ejected, or behind a circuit that closed) grows "
+        "to its full share.",
+        "30s",
+    )
+    health_check: Annotated[HealthCheckConfig | None, OrOff()] = key(
+        "off", "Asks every endpoint regularly whether it is well.", {"path": "/health/ready"}
+    )
+    outlier_detection: Annotated[OutlierConfig | None, OrOff()] = key(
+        "off",
+        "Takes an endpoint out for a while when its requests keep failing.",
+        {"consecutive_failures": 5, "ejection": "30s"},
+    )
+    panic: Annotated[Literal["passive", "use_all"], choice("passive", "use_all")] = key(
+        "passive",
+        "What happens when fewer than half of the endpoints are left: `passive`: ejections are ignored; `use_all`: "
+        "endpoints that checks call down are used too when no other is left.",
+        "use_all",
+    )
+    circuit_breaker: Annotated[CircuitConfig | None, OrOff()] = key(
+        "off",
+        "Stops asking a service that keeps failing, and answers at once instead.",
+        {"failure_threshold": 5, "open_for": "30s"},
     )
     timeouts: UpstreamTimeoutsConfig = section(
         UpstreamTimeoutsConfig, "How long the gateway waits for its endpoints.", {"response": "10s"}
+    )
+    retries: Annotated[ServiceRetriesConfig | None, OrOff()] = key(
+        "off",
+        "Repeats attempts that failed. A written `off` holds whatever `defaults` says; only a route may say otherwise.",
+        {"max": 1},
     )
     connections: Connections = section(Connections, "Limits of the connections to each endpoint.", {"max": 100})
 
@@ -321,7 +316,7 @@ class ConditionConfig(Table):
     present: Flag | None = key(None, "Whether it is there at all.", True)
 
 
-Condition = Annotated[ConditionConfig, OrText()]
+Condition = Annotated[ConditionConfig, OrText("exact", TEXT)]
 
 
 class Match(Table):
@@ -340,30 +335,6 @@ class Match(Table):
     )
     query: dict[Text, Condition] = key({}, "Query parameters and what they must be.", {"format": {"regex": "json|xml"}})
     listeners: tuple[Name, ...] = key([], "Names of listeners that the request may come through.", ["http"])
-
-
-class RespondConfig(Table):
-    """A fixed response."""
-
-    status: ResponseStatus = key(200, "Its status.", 404)
-    headers: dict[ResponseFieldName, FieldValue] = key({}, "Its fields.", {"Content-Type": "text/plain"})
-    body: Text = key(
-        "",
-        "Its content. `${request.host}`, `${request.path}`, `${request.query}` and `${request.target}` are filled in.",
-        "Closed for today.",
-    )
-
-
-class RedirectConfig(Table):
-    """A redirect."""
-
-    location: Location = key(
-        REQUIRED,
-        "Where to: a URL or a path. `${request.host}`, `${request.path}`, `${request.query}` and `${request.target}` "
-        "are filled in.",
-        "https://www.example.org${request.target}",
-    )
-    status: RedirectStatus = key(308, "Its status.", 302)
 
 
 class RegexRewrite(Table):
@@ -445,6 +416,11 @@ class RouteConfig(Table):
     )
     limits: OwnLimits = section(OwnLimits, "Limits of this route.", {"body": "100MiB"})
     timeouts: OwnTimeouts = section(OwnTimeouts, "Timeouts of this route.", {"response": "2m"})
+    retries: Annotated[OwnRetries | None, OrOff()] = key(
+        None,
+        "Retries of this route, or `off`. Left out: what `defaults`, else the service, says.",
+        {"max": 2},
+    )
     allow_encoded_slash: Flag = key(False, "Let `%2F` pass in the path; else it is answered 400.", True)
     allow_empty_segments: Flag = key(False, "Let `//` pass in the path; else it is answered 400.", True)
 
@@ -453,6 +429,11 @@ class Defaults(Table):
     """What all routes have that do not say otherwise."""
 
     timeouts: OwnTimeouts = section(OwnTimeouts, "Timeouts of all routes.", {"response": "10s"})
+    retries: Annotated[OwnRetries | None, OrOff()] = key(
+        None,
+        "Retries of all routes whose service does not say `off`. Left out: what the service says.",
+        {"max": 2},
+    )
     limits: OwnLimits = section(OwnLimits, "Limits of all routes.", {"body": "1MiB"})
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from orion_gateway.config.errors import CODES
 from orion_gateway.config.keys import strip_annotation
 from orion_gateway.config.kinds import Kind
-from orion_gateway.config.model import Config, OrText, Table
+from orion_gateway.config.model import Config
+from orion_gateway.config.table import ShortForm, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,10 +97,11 @@ def _name_annotation(annotation: object, metadata: list[Any]) -> str:
     for mark in metadata:
         if isinstance(mark, Kind):
             return mark.name
+        if isinstance(mark, ShortForm):
+            return f"{mark.name} or mapping"
     own = getattr(annotation, "__metadata__", ())
     if own:
-        prefix = "text or " if any(isinstance(mark, OrText) for mark in own) else ""
-        return prefix + _name_annotation(get_args(annotation)[0], list(own))
+        return _name_annotation(get_args(annotation)[0], list(own))
     arguments = [argument for argument in get_args(annotation) if argument not in {type(None), ...}]
     origin = get_origin(annotation)
     if origin is tuple:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ADMIN_SOCKET = "admin.sock"
+"""The name of the admin socket in it."""
+
+
 def find_run_dir(setting: str, environ: Mapping[str, str], uid: int) -> Path:
     """Return the directory that `gateway.run_dir` means for the user `uid`; it is not created.
 

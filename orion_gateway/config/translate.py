@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orion_gateway.config.keys import keys_of, model_at
+from orion_gateway.config.model import Config
 from orion_gateway.config.nodes import QUOTE_HELP, ListNode, MappingNode, Node, ScalarNode, begin_of, walk
 from orion_gateway.config.suggest import closest
 
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 
     from orion_gateway.config.places import Location, Places
     from orion_gateway.config.report import Report
+    from orion_gateway.config.table import Table
 
 LONGEST_SHOWN = 60
 
 
 class Translator:
-    """Says what pydantic found in the words of the table, at the place where it stands."""
+    """Says what pydantic found in the words of the table, at the place where it stands. `model` is that of the file."""
 
-    def __init__(self, places: Places, report: Report) -> None:
+    def __init__(self, places: Places, report: Report, model: type[Table] = Config) -> None:
         self.places = places
         self.report = report
+        self.model = model
 
     def report_all(self, errors: Sequence[ErrorDetails], root: Node) -> None:
         """Report every error, and every key without a value."""
@@ -48,6 +51,9 @@ class Translator:
             if not any(path[:depth] in reported for depth in range(len(path) + 1)):
                 self._report_nothing(path)
 
+    def _keys_at(self, location: Location) -> list[str]:
+        return keys_of(model_at(location, self.model))
+
     def _is_only_consequence(self, error: ErrorDetails) -> bool:
         """Whether a list counts as empty only because each of its entries is wrong, which is reported."""
         node = self.places.node(error["loc"])
@@ -56,22 +62,21 @@ class Translator:
     def _report_missing(self, location: Location, unknown: set[Location]) -> None:
         parent, missing = location[:-1], str(location[-1])
         mistyped = (str(key[-1]) for key in unknown if key[:-1] == parent)
-        if any(closest(key, keys_of(model_at(parent))) == missing for key in mistyped):
+        if any(closest(key, self._keys_at(parent)) == missing for key in mistyped):
             return
         node = self.places.node(parent)
         if isinstance(node, MappingNode) and node.is_partial:
             return
-        hint = f"keys here: {', '.join(keys_of(model_at(parent)))}"
+        hint = f"keys here: {', '.join(self._keys_at(parent))}"
         self.report(self.places.span(parent), "E0104", f'the key "{missing}" is missing', help=hint)
 
     def _report_unknown(self, location: Location) -> None:
-        word, model = str(location[-1]), model_at(location[:-1])
-        keys = keys_of(model)
+        word, keys = str(location[-1]), self._keys_at(location[:-1])
         hint = f"keys here: {', '.join(keys)}"
         parent, value = self.places.node(location[:-1]), self.places.node(location)
         if isinstance(value, ScalarNode) and value.value is None and isinstance(parent, MappingNode) and parent.is_flow:
             hint = f'a "," ends a value inside {{…}}: {QUOTE_HELP} if the "," belongs to it'
-        elif holders := [key for key in keys if word in keys_of(model_at((*location[:-1], key)))]:
+        elif holders := [key for key in keys if word in self._keys_at((*location[:-1], key))]:
             hint = f'"{word}" is a key under "{holders[0]}"'
         self.report(self.places.span(location), "E0102", f'unknown key "{word}"', closest(word, keys), hint)
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orion_gateway.breaker.news import GateNews
+    from orion_gateway.discovery.news import AttemptTold
     from orion_gateway.proxy.plane import PlaneSettings
     from orion_gateway.routing.table import RouteTable
     from orion_gateway.telemetry.access_log import AccessLogSettings
     from orion_gateway.telemetry.metrics import Delta
-    from orion_gateway.values import Service
+    from orion_gateway.values import CircuitView, Service, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +85,95 @@ class Drained:
     cut: int
 
 
-Message = Snapshot | Drain | Ask | Serving | Report | Drained
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the gates and pools of a worker have to tell, in the order in which it happened.
+
+    One message per turn of the worker's event loop, so that a storm of failures is not a storm of messages.
+    """
+
+    items: tuple[GateNews | AttemptTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingsChanged:
+    """How the endpoints of a service stand from now on, in the order of the service."""
+
+    service: str
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitChanged:
+    """What a worker must know of a service's circuit from now on."""
+
+    service: str
+    view: CircuitView
+
+
+@dataclass(frozen=True, slots=True)
+class TrialAnswer:
+    """The answer to a worker that asked for a trial: the number of its permit, or 0."""
+
+    service: str
+    permit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Say how the next request of this service would be balanced; `number` comes back in the answer.
+
+    `key` is what its policy binds the request to and `token` that of its sticky cookie, empty when there is none.
+    """
+
+    number: int
+    service: str
+    key: bytes = b""
+    token: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSeen:
+    """One endpoint as a worker's chooser sees it (`balancer.chooser.Candidate`). `score` None: nothing is compared."""
+
+    url: str
+    is_eligible: bool
+    why: str
+    score: float | None
+    in_flight: int
+    weight: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How a service looks to one worker at this moment."""
+
+    number: int
+    candidates: tuple[CandidateSeen, ...]
+    is_panic: bool
+    bound_to: str | None
+    """The endpoint that the sticky cookie names, if it may be used."""
+    home: str | None
+    """The endpoint that a hashing policy binds the request's key to."""
+    circuit: CircuitView | None
+    budget: float
+    """Retries and hedges that are left."""
+    queued: int
+    """Exchanges that wait for a place."""
+
+
+Message = (
+    Snapshot
+    | Drain
+    | Ask
+    | Serving
+    | Report
+    | Drained
+    | News
+    | StandingsChanged
+    | CircuitChanged
+    | TrialAnswer
+    | Explain
+    | Explained
+)

@@ -1,7 +1,7 @@
 """The control process: keeps the workers alive, adds up what they count, drains when told to stop.
 
 Workers are started by exec, with the listening sockets and one end of a socket pair. Everything that must outlive a
-worker is here: sockets, totals, the configuration's generation.
+worker is here: sockets, totals, the configuration's generation, and how the services stand (`care`).
 
 Stopping: readiness fails at once; after `drain.delay` the sockets are closed here and emptied by the workers, which
 then leave as their exchanges end; at `drain.timeout` what is left is cut. A second signal goes straight to the cut. A
@@ -18,17 +18,31 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
 
 from orion_gateway.control.channel import Channel
-from orion_gateway.control.messages import Ask, Drain, Drained, ListenerPlace, Message, Report, Serving, Snapshot
+from orion_gateway.control.messages import (
+    Ask,
+    Drain,
+    Drained,
+    Explain,
+    Explained,
+    ListenerPlace,
+    Message,
+    News,
+    Report,
+    Serving,
+    Snapshot,
+)
 from orion_gateway.telemetry.totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from orion_gateway.control.care import Care
     from orion_gateway.control.listeners import Listener
 
 STOPPED = 0
@@ -36,7 +50,7 @@ COULD_NOT_START = 2
 STOPPED_WITH_CUTS = 3
 
 _COLLECT_LIMIT = 0.1
-"""Seconds that a scrape waits for the workers' latest counts: a hung one must not make the scrape fail."""
+"""Seconds that a scrape or an explanation waits for the workers: a hung one must not make it fail."""
 
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "2097152", "MALLOC_TRIM_THRESHOLD_": "8388608"}
 """What workers tell glibc (mallopt(3)): a read of 256 KiB takes memory that is at hand, not fresh pages to fault in.
@@ -80,6 +94,8 @@ class Plan:
     workers: int
     drain: DrainSettings
     make_snapshot: Callable[[tuple[ListenerPlace, ...]], Snapshot]
+    make_care: Callable[[Callable[[Message], None], Totals], Care]
+    """Makes what looks after the services, out of a way to reach every worker and the place for its metrics."""
     # Not -m alone: it would put the working directory, and whatever modules lie there, first on the path.
     command: Sequence[str] = (sys.executable, "-P", "-m", "orion_gateway", "worker")
     """Starts a worker; its descriptor and its number are added."""
@@ -109,6 +125,26 @@ class WorkerSlot:
         """Note that it has said something."""
         self._last_report = time.monotonic()
 
+    def send(self, message: Message) -> None:
+        """Tell it something, if it can be reached."""
+        if self.channel is not None:
+            self.channel.send(message)
+
+
+class _Question:
+    """What the workers were asked: whose answer is awaited, and what has come."""
+
+    def __init__(self, workers: Sequence[int]) -> None:
+        self.answers: dict[int, Explained] = {}
+        self.is_answered = asyncio.Event()
+        self._awaited = set(workers)
+
+    def take(self, worker: int, answer: Explained) -> None:
+        """Take the answer of a worker."""
+        self.answers[worker] = answer
+        if self._awaited <= self.answers.keys():
+            self.is_answered.set()
+
 
 class Supervisor:
     """The state of the control process. `run` ends when every worker has left."""
@@ -124,6 +160,8 @@ class Supervisor:
         self._addresses = [(listener.name, listener.address) for listener in listeners]
         self._asked = 0
         self._answered = asyncio.Event()
+        self._numbers = count(1)
+        self._questions: dict[int, _Question] = {}
         self._cut = 0
         self._has_served = False
         self._has_failed = False
@@ -134,6 +172,7 @@ class Supervisor:
         self.totals.set("orion_config_generation", self._snapshot.generation)
         for slot in self._slots:
             self.totals.count("orion_worker_restarts_total", (str(slot.number),), 0)
+        self.care = plan.make_care(self._send, self.totals)
 
     @property
     def workers(self) -> Sequence[WorkerSlot]:
@@ -169,10 +208,12 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 drain = group.create_task(self._drain())
+                care = group.create_task(self.care.run())
                 async with asyncio.TaskGroup() as keepers:
                     for slot in self._slots:
                         keepers.create_task(self._keep_worker(slot))
                 drain.cancel()
+                care.cancel()
         finally:
             self._close_listeners()
         log.info("stopped", cut=self._cut)
@@ -201,13 +242,28 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._answered.wait(), _COLLECT_LIMIT)
 
+    async def explain(self, service: str, key: bytes, token: bytes) -> dict[int, Explained]:
+        """Ask every ready worker how it would balance a request now; return what came in time, by worker."""
+        ready = [slot for slot in self._slots if slot.is_ready]
+        if not ready:
+            return {}
+        message = Explain(next(self._numbers), service, key, token)
+        question = self._questions[message.number] = _Question([slot.number for slot in ready])
+        for slot in ready:
+            slot.send(message)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(question.is_answered.wait(), _COLLECT_LIMIT)
+        finally:
+            del self._questions[message.number]
+        return question.answers
+
     def _waits_for_answers(self) -> bool:
         return any(slot.is_ready and slot.last_answer < self._asked for slot in self._slots)
 
     def _send(self, message: Message) -> None:
         for slot in self._slots:
-            if slot.channel is not None:
-                slot.channel.send(message)
+            slot.send(message)
 
     def _stop_by_signal(self, number: signal.Signals) -> None:
         log.info("signal", name=signal.Signals(number).name)
@@ -287,7 +343,12 @@ class Supervisor:
         channel = Channel(lambda message: self._receive(slot, message), is_lost.set)
         await channel.open(ours)
         # The demand to stop may have come while it started.
-        channel.send(Drain(0.0, 0.0) if self._leaving.is_set() else self._snapshot)
+        if self._leaving.is_set():
+            channel.send(Drain(0.0, 0.0))
+        else:
+            channel.send(self._snapshot)
+            for change in self.care.everything():
+                channel.send(change)
         slot.process, slot.channel = process, channel
         watch = loop.call_later(self._plan.patience.serve, self._kill_unless_serving, slot)
         try:
@@ -298,6 +359,7 @@ class Supervisor:
             watch.cancel()
             channel.close()
             slot.process, slot.channel, slot.generation = None, None, 0
+            self.care.lose_worker(slot.number)
         return code
 
     def _kill_unless_serving(self, slot: WorkerSlot) -> None:
@@ -317,6 +379,15 @@ class Supervisor:
                 slot.last_answer = max(slot.last_answer, answers)
                 if not self._waits_for_answers():
                     self._answered.set()
+            case News(items):
+                # The answers first: what follows for everybody may be about the permits that they grant.
+                for answer in self.care.take_news(slot.number, items):
+                    slot.send(answer)
+                self.care.pass_on()
+            case Explained(number) if number in self._questions:
+                self._questions[number].take(slot.number, message)
+            case Explained():
+                log.info("an explanation came too late", worker=slot.number)
             case Drained(cut):
                 slot.has_drained = True
                 self._cut += cut

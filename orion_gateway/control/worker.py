@@ -1,7 +1,8 @@
 """One data-plane process: forwards under the snapshot it was sent, reports every second, drains when told.
 
-It owns its client connections and pools and nothing else; what it knows of the world comes down the channel. When the
-supervisor is gone it drains and leaves by itself.
+It owns its client connections and pools and nothing else; what it knows of the world, how endpoints and circuits stand,
+comes down the channel. What its attempts and exchanges say about them goes up. When the supervisor is gone it drains
+and leaves by itself.
 """
 
 from __future__ import annotations
@@ -16,21 +17,41 @@ import structlog
 from orion_gateway.control.acceptor import Acceptor
 from orion_gateway.control.admission import Admission
 from orion_gateway.control.channel import Channel
+from orion_gateway.control.explaining import explain_pool
 from orion_gateway.control.limits import share_connections
-from orion_gateway.control.messages import Ask, Drain, Drained, ListenerPlace, Message, Report, Serving, Snapshot
+from orion_gateway.control.messages import (
+    Ask,
+    CircuitChanged,
+    Drain,
+    Drained,
+    Explain,
+    ListenerPlace,
+    Message,
+    News,
+    Report,
+    Serving,
+    Snapshot,
+    StandingsChanged,
+    TrialAnswer,
+)
 from orion_gateway.proxy.deadline import Phase
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
+from orion_gateway.proxy.plane import ADMIN_SERVICE
 from orion_gateway.telemetry.access_log import AccessLog, open_access_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
+    from orion_gateway.breaker.news import GateNews
+    from orion_gateway.discovery.news import AttemptTold
     from orion_gateway.proxy.plane import DataPlane
     from orion_gateway.telemetry.metrics import Delta, Key
+    from orion_gateway.values import Endpoint
 
-    PlaneBuilder = Callable[[Snapshot, AccessLog, Random], DataPlane]
+    Tell = Callable[[GateNews | AttemptTold], None]
+    PlaneBuilder = Callable[[Snapshot, AccessLog, Random, Tell], DataPlane]
 
 _TICK = 0.1
 """Seconds between two sweeps: how exact timeouts are."""
@@ -78,7 +99,10 @@ class Worker:
     """The state of the process. `run` ends when it has drained."""
 
     def __init__(self, number: int, build_plane: PlaneBuilder, rng: Random) -> None:
-        """`number` tells this worker from others in metrics; `build_plane` makes the plane of a snapshot."""
+        """`number` tells this worker from others in metrics; `build_plane` makes the plane of a snapshot.
+
+        What its gates and pools have to tell comes to `tell`.
+        """
         self._number = number
         self._build_plane = build_plane
         self._rng = rng
@@ -93,6 +117,9 @@ class Worker:
         self._tick = 0
         self._cut = 0
         self._reported: dict[Key, float] = {}
+        self._endpoints: list[tuple[Key, Endpoint]] = []
+        """Every endpoint of the table, and the gauge of its attempts in flight."""
+        self._news: list[GateNews | AttemptTold] = []
         self._has_failed = False
         self._left = asyncio.Event()
         self._channel_closed = asyncio.Event()
@@ -143,6 +170,17 @@ class Worker:
             for keeper in self._keepers:
                 keeper.acceptor.resume()
 
+    def tell(self, item: GateNews | AttemptTold) -> None:
+        """Tell the supervisor, together with everything else of this turn of the loop."""
+        if not self._news:
+            asyncio.get_running_loop().call_soon(self._send_news)
+        self._news.append(item)
+
+    def _send_news(self) -> None:
+        if self._news:
+            items, self._news = tuple(self._news), []
+            self._channel.send(News(items))
+
     def _connections(self) -> Iterator[Downstream]:
         """Yield every connection; they may end on the way."""
         for keeper in self._keepers:
@@ -162,12 +200,33 @@ class Worker:
                 self._drain(timeout, spread)
             case Ask(number):
                 self._report(number)
+            case StandingsChanged() | CircuitChanged() | TrialAnswer() | Explain():
+                if self._plane is not None:
+                    self._take_state(message, self._plane)
             case _:
                 raise AssertionError(f"the supervisor does not send {type(message).__name__}")
 
+    def _take_state(self, message: StandingsChanged | CircuitChanged | TrialAnswer | Explain, plane: DataPlane) -> None:
+        """Take how a service stands, or say how it looks from here."""
+        match message:
+            case StandingsChanged(service, standings):
+                plane.take_standings(service, standings)
+            case CircuitChanged(service, view):
+                plane.take_circuit(service, view)
+            case TrialAnswer(service, permit):
+                plane.take_trial_answer(service, permit)
+            case Explain(service=service):
+                self._channel.send(explain_pool(plane.pools[service], message, time.monotonic()))
+
     def _serve(self, snapshot: Snapshot) -> None:
         access_log = open_access_log(snapshot.access_log, self._rng)
-        self._plane = self._build_plane(snapshot, access_log, self._rng)
+        self._plane = self._build_plane(snapshot, access_log, self._rng, self.tell)
+        self._endpoints = [
+            (("orion_endpoint_in_flight", (service.name, endpoint.url)), endpoint)
+            for service in snapshot.services
+            if service.name != ADMIN_SERVICE
+            for endpoint in service.endpoints
+        ]
         limit = share_connections(snapshot.max_connections, snapshot.descriptors, snapshot.workers, self._number)
         self._admission = Admission(limit, snapshot.max_per_client)
         self._is_full = self._admission.is_full
@@ -221,14 +280,18 @@ class Worker:
     def _report(self, answers: int) -> None:
         if self._plane is None:
             return
+        for pool in self._plane.pools.values():
+            if pool.gate is not None and (counts := pool.gate.take_counts()) is not None:
+                self.tell(counts)
+        self._send_news()
         delta = self._plane.take()
-        self._gauge(delta)
+        self._gauge(delta, self._plane)
         dropped = self._plane.access_log.take_dropped()
         if dropped:
             delta.counters["orion_access_log_dropped_total", (str(self._number),)] = dropped
         self._channel.send(Report(delta, answers))
 
-    def _gauge(self, delta: Delta) -> None:
+    def _gauge(self, delta: Delta, plane: DataPlane) -> None:
         """Add how the worker stands, and leave out what the supervisor knows already."""
         gauges = delta.gauges
         for keeper in self._keepers:
@@ -236,6 +299,13 @@ class Worker:
             gauges["orion_http_requests_in_flight", (keeper.listener,)] = active
             gauges["orion_connections", (keeper.listener, "active")] = active
             gauges["orion_connections", (keeper.listener, "idle")] = len(keeper.connections) - active
+        for key, endpoint in self._endpoints:
+            # The same address may stand twice in a service.
+            gauges[key] = gauges.get(key, 0) + endpoint.in_flight
+        now = time.monotonic()
+        for name, pool in plane.pools.items():
+            if name != ADMIN_SERVICE:
+                gauges["orion_upstream_retry_budget", (name,)] = round(pool.budget.left(now), 2)
         gauges["orion_event_loop_lag_seconds", (str(self._number),)] = round(self._lag, 6)
         delta.gauges = {key: value for key, value in gauges.items() if self._reported.get(key) != value}
         self._reported = gauges

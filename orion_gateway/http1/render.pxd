@@ -11,7 +11,7 @@ cdef Py_ssize_t _ROOM
 
 
 @cython.locals(says_request_id=bint, replaced=list, described=bytes, spends_hop=bint, out=Writer)
-cpdef bytes render_request(RequestHead head, bytes target, bytes host, Peer peer, Identifiers ids)
+cpdef bytes render_request(RequestHead head, bytes target, bytes host, Peer peer, Identifiers ids, bytes own=*)
 @cython.locals(out=Writer)
 cpdef bytes render_response(ResponseHead head, bytes framing, bytes own)
 cdef void _put_length(Writer out, long long length) except *

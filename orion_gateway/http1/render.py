@@ -21,8 +21,13 @@ _start_of = attrgetter("start")
 _SAID_ONCE = (b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
 
 
-def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, ids: Identifiers) -> bytes:
-    """Render the head for the endpoint, `target` and `host` as sent upstream, the gateway's own fields last."""
+def render_request(
+    head: RequestHead, target: bytes, host: bytes, peer: Peer, ids: Identifiers, own: bytes = b""
+) -> bytes:
+    """Render the head for the endpoint, `target` and `host` as sent upstream, the gateway's own fields last.
+
+    `own` are whole lines that only this attempt has.
+    """
     says_request_id = peer.rules.request_id
     replaced: list[Line] = []
     if head.claims is None:
@@ -41,7 +46,7 @@ def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, id
     if spends_hop:
         replaced += head.lines(b"max-forwards")
 
-    out = begin_writing(len(head.raw) + len(described) + _ROOM)
+    out = begin_writing(len(head.raw) + len(described) + len(own) + _ROOM)
     out.put(head.method)
     out.put(b" ")
     out.put(target)
@@ -58,6 +63,8 @@ def render_request(head: RequestHead, target: bytes, host: bytes, peer: Peer, id
         out.put(b"traceparent: ")
         out.put(ids.new_traceparent)
         out.put(b"\r\n")
+    if own:
+        out.put(own)
     if spends_hop:
         out.put(b"Max-Forwards: ")
         out.put_number(head.max_forwards - 1)

@@ -5,6 +5,11 @@ from orion_gateway.values cimport Endpoint
 
 
 cdef class Attempt(Finished):
+    cdef public long long key
+    cdef public list tried
+    cdef public Endpoint wanted
+
+    cpdef take_trial(self, long long permit, double now)
     cpdef begin_connecting(self, Endpoint endpoint, double now)
     cpdef take_connection(self, UpstreamConnection connection, double now)
     cpdef lose_upstream(self, object reason, double now)

@@ -21,7 +21,18 @@ class Attempt(Finished):
     After `end_response` or `lose_upstream` it is told nothing more. `now` is monotonic seconds.
     """
 
-    __slots__ = ()
+    __slots__ = ("key", "tried", "wanted")
+
+    key: int
+    """The hash of what the request is bound to, 0 for nothing."""
+    tried: list[Endpoint] | None
+    """Endpoints that have failed it already."""
+    wanted: Endpoint | None
+    """The endpoint that the client is bound to."""
+
+    def take_trial(self, permit: int, now: float) -> None:
+        """The circuit is half open, and the supervisor has answered: the number of a permit, 0 for none."""
+        raise NotImplementedError
 
     def begin_connecting(self, endpoint: Endpoint, now: float) -> None:
         """An endpoint was chosen and a place on it taken."""

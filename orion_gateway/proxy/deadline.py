@@ -23,6 +23,8 @@ class Phase(Enum):
     CONNECTING = auto()
     WAITING = auto()
     """Connected; the response head has not come."""
+    BACKING_OFF = auto()
+    """An attempt has failed; the next one is due soon."""
     RECEIVING = auto()
     ANSWERED = auto()
     """The answer is complete; at most the rest of the request is still read."""

@@ -9,30 +9,38 @@ any other whose two bodies are open-ended after the 101.
 
 from __future__ import annotations
 
+import math
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from orion_gateway.breaker.gate import Entry
 from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
 from orion_gateway.http1.identifiers import UNKNOWN, Identifiers, choose_identifiers
 from orion_gateway.http1.parsed import Framing, RequestHead, ResponseHead
 from orion_gateway.http1.render import render_request, render_response
+from orion_gateway.proxy.affinity import find_cookie, render_cookie
 from orion_gateway.proxy.attempt import Attempt
 from orion_gateway.proxy.deadline import Phase, find_overdue
+from orion_gateway.proxy.persistence import Persistence, may_hedge
 from orion_gateway.proxy.reasons import STATUS_OF, UPSTREAM_FAULTS
 from orion_gateway.proxy.reply import date_line, proxy_status, render_error, render_local
-from orion_gateway.proxy.retry import may_repeat_on_fresh_connection
+from orion_gateway.proxy.retry import IDEMPOTENT, may_repeat_on_fresh_connection
+from orion_gateway.proxy.template import fill
 from orion_gateway.proxy.tunnel import completes_handshake
-from orion_gateway.values import Endpoint, Outcome, Reason, UpstreamTimeouts, Verdict
+from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, Respond, UpstreamTimeouts, Verdict
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping, Sequence
 
+    from orion_gateway.breaker.gate import Gate
     from orion_gateway.http1.fields import Peer
     from orion_gateway.proxy.downstream import Downstream
+    from orion_gateway.proxy.hedge import Hedge
     from orion_gateway.proxy.plane import LiveRoute
     from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
+    from orion_gateway.values import RetryRules
 
 DRAINABLE = 256 * 1024
 """Bytes of an unwanted request body that are read away to keep the connection; above it the connection is closed."""
@@ -47,8 +55,11 @@ CLIENT_CLOSED_REQUEST = 499
 # Members of enumerations are found once: compiled, a look-up costs as much as what surrounds it.
 _NO_BODY, _BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
 _QUEUED, _CONNECTING, _WAITING = Phase.QUEUED, Phase.CONNECTING, Phase.WAITING
-_RECEIVING, _ANSWERED = Phase.RECEIVING, Phase.ANSWERED
+_BACKING_OFF, _RECEIVING, _ANSWERED = Phase.BACKING_OFF, Phase.RECEIVING, Phase.ANSWERED
 _SUCCEEDED, _FAILED, _ABANDONED = Verdict.SUCCEEDED, Verdict.FAILED, Verdict.ABANDONED
+
+_ATTEMPT_TIMEOUTS = frozenset([Reason.CONNECTION_TIMEOUT, Reason.HTTP_RESPONSE_TIMEOUT])
+"""What ends an attempt and not yet the exchange."""
 
 _NO_TIMEOUTS = UpstreamTimeouts(connect=None, response=None, idle=None, total=None)
 _NO_PARAMS: Mapping[str, bytes] = {}
@@ -59,7 +70,9 @@ class Exchange(Attempt):
 
     __slots__ = (
         "_attempt_started",
+        "_bound",
         "_has_begun",
+        "_has_interim",
         "_held",
         "_is_chunked_down",
         "_is_chunked_up",
@@ -71,15 +84,20 @@ class Exchange(Attempt):
         "_trailers",
         "awaits_continue",
         "downstream",
+        "epoch",
         "expects_upgrade",
         "is_tunnel",
         "params",
+        "permit",
+        "persistence",
         "phase",
         "pool",
         "queue_timeout",
+        "refreshed",
         "request_done",
         "request_limit",
         "request_progress",
+        "retries",
         "route",
         "since",
         "started",
@@ -101,10 +119,22 @@ class Exchange(Attempt):
         """What the path of the route took, by name."""
         self.pool: ServicePool | None = None
         self.endpoint = None
+        self.key = 0
+        self.tried = None
+        self.wanted = None
+        self.notes = ""
+        self.epoch = -1
+        """The epoch of the circuit that admitted it; -1: it was not asked."""
+        self.permit = 0
+        """The number of its permit as a trial of a half-open circuit, or 0."""
+        self.retries: RetryRules | None = None
+        self.persistence: Persistence | None = None
         self.upstream: UpstreamConnection | None = None
         self.target = b""
         """The request target as sent upstream, before an endpoint's base path."""
         self.attempts = 0
+        self.refreshed = 0
+        """How many of the attempts only took a fresh connection instead of one that was closed: they are no retries."""
         self.started = self.since = self.request_progress = now
         self.phase = _QUEUED
         self.request_done = head.framing is _NO_BODY
@@ -128,11 +158,13 @@ class Exchange(Attempt):
         self._held: list[Payload] = []  # content that waits for a connection
         self._outgoing: list[Payload] = []  # what goes to the client with the next flush
         self._has_begun = False  # something of the response has been written
+        self._has_interim = False  # a 1xx has been passed on
+        self._bound = b""  # the endpoint that the client's cookie names
         self._trailers = b""
         self._response: ResponseHead | None = None
         self._attempt_started = 0.0
         self._sent_at = 0.0
-        self._repeated = False
+        self._repeated = False  # on a fresh connection, since the endpoint was chosen
         self._place_returned = False
 
     @property
@@ -148,17 +180,89 @@ class Exchange(Attempt):
             self.ids = choose_identifiers(self.head, plane.forwarded, plane.take_random(), is_trusted)
         return self.ids
 
-    def start(self, pool: ServicePool, target: bytes, timeouts: UpstreamTimeouts) -> None:
+    def start(self, pool: ServicePool, target: bytes) -> None:
         """Ask the service for a connection, now or when a place is free."""
-        self.pool = pool
         self.target = target
-        self.upstream_timeouts = timeouts
+        self._turn_to(pool, self.started)
+
+    def _turn_to(self, pool: ServicePool, now: float) -> None:
+        """Go to a service, if its circuit lets it."""
+        self.pool = pool
         self.queue_timeout = pool.queue_timeout
-        refusal = pool.acquire(self, self.started)
+        gate = pool.gate
+        if gate is not None:
+            if gate.is_clean:
+                self.epoch = gate.epoch
+            elif not self._enter(gate, now):
+                return
+        self._begin_attempts(pool, now)
+
+    def _enter(self, gate: Gate, now: float) -> bool:
+        """Ask a circuit that is not simply closed; return whether the exchange may go on now."""
+        entry = gate.enter(now)
+        if entry is Entry.ADMITTED:
+            self.epoch = gate.epoch
+            return True
+        if entry is Entry.ASKED:
+            assert self.pool is not None
+            self.pool.asking = self
+            self.since = now
+            if self._held and not self.request_done:
+                self.block_request(now)
+        else:
+            self._fall_back(now)
+        return False
+
+    def take_trial(self, permit: int, now: float) -> None:
+        """Go on as a trial of the half-open circuit, or be refused."""
+        assert self.pool is not None
+        if not permit:
+            self._fall_back(now)
+            return
+        assert self.pool.gate is not None
+        self.epoch = self.pool.gate.epoch
+        self.permit = permit
+        self._begin_attempts(self.pool, now)
+
+    def _fall_back(self, now: float) -> None:
+        """The circuit refuses: let the fallback answer, if there is one."""
+        pool = self.pool
+        assert pool is not None
+        # What comes now is no verdict about this service, and not for its endpoints.
+        self.epoch = -1
+        self.tried = self.wanted = None
+        fallback = pool.fallback
+        if fallback is None:
+            assert pool.gate is not None
+            wait = b"%d" % pool.gate.retry_after(now)
+            self.fail(Reason.CIRCUIT_OPEN, now, headers=[(b"Retry-After", wait)])
+            return
+        self.note(f"circuit of {pool.service.name} open")
+        if isinstance(fallback, Respond):
+            self.respond(fallback, now)
+        else:
+            self.phase = _QUEUED
+            self.since = now
+            self._turn_to(fallback, now)
+
+    def _begin_attempts(self, pool: ServicePool, now: float) -> None:
+        """Make the first attempt."""
+        head, rules = self.head, self.retries
+        if rules is not None:
+            pool.budget.deposit(now)
+        has_content = not self.request_done or self._held
+        if has_content and self.persistence is None and (rules is not None or self.method in IDEMPOTENT):
+            self.persistence = Persistence(self, rules)
+        if pool.key_of is not None:
+            self.key = pool.key_of(head, self._find_client())
+        if pool.sticky_cookie:
+            self._bound = find_cookie(head.values(b"cookie"), pool.sticky_cookie)
+            self.wanted = pool.chooser.find(self._bound) if self._bound else None
+        refusal = pool.acquire(self, now)
         if refusal is not None:
-            self.fail(refusal, self.started)
+            self.fail(refusal, now)
         elif self._held and not self.request_done:
-            self.block_request(self.started)
+            self.block_request(now)
 
     # -- what the client's side tells -------------------------------------------------------------------------------
 
@@ -178,6 +282,8 @@ class Exchange(Attempt):
         if self.request_limit is not None and self.request_bytes > self.request_limit and not self.is_tunnel:
             self.fail(Reason.REQUEST_TOO_LARGE, now)
         elif self.upstream is not None:
+            if self.persistence is not None:
+                self.persistence.keep(pieces)
             self._send(self.upstream, encode_chunk(pieces) if self._is_chunked_up else pieces)
         else:
             self._held += pieces
@@ -227,14 +333,17 @@ class Exchange(Attempt):
         self.attempts += 1
         self.phase = _CONNECTING
         self.since = self._attempt_started = now
+        self._place_returned = False
 
     def take_connection(self, connection: UpstreamConnection, now: float) -> None:
         """Write the head and what was held of the content."""
         self.upstream = connection
         self.phase = _WAITING
         self.since = now
-        outgoing: list[Payload] = [self._render_head(connection.endpoint)]
+        outgoing: list[Payload] = [self.render_head(connection.endpoint, now)]
         if self._held:
+            if self.persistence is not None:
+                self.persistence.keep(self._held)
             outgoing += encode_chunk(self._held) if self._is_chunked_up else self._held
             self._held = []
         if self.request_done and self._is_chunked_up:
@@ -244,6 +353,8 @@ class Exchange(Attempt):
         # Read again: what this callback took until here is the gateway's own time, not the endpoint's.
         self._sent_at = max(now, monotonic())
         _write(connection.transport, outgoing)
+        if self.retries is not None and self.retries.hedge is not None:
+            self._plan_hedge()
 
     def lose_upstream(self, reason: Reason, now: float) -> None:
         """Repeat the attempt where that is safe, else answer or cut."""
@@ -252,12 +363,14 @@ class Exchange(Attempt):
             self.method,
             was_reused=connection is not None and connection.is_reused,
             answered=reason is not Reason.CONNECTION_TERMINATED,
-            has_content=self._is_chunked_up or self.head.content_length > 0,
+            can_replay=self.can_replay(),
             repeated=self._repeated,
         ):
             assert self.pool is not None
             assert self.endpoint is not None
             self._repeated = True
+            self.refreshed += 1
+            self._take_back_content()
             self.pool.reacquire(self, self.endpoint, now)
             return
         if self.is_tunnel:
@@ -265,12 +378,77 @@ class Exchange(Attempt):
             return
         if connection is not None:
             self.upstream_duration = max(0.0, now - self._sent_at)
-        self._give_place_back(self._judge(reason), reason, now, sent=connection is not None)
-        self._fail_downstream(reason, now)
+        was_sent = connection is not None
+        has_answer = reason is Reason.HTTP_RESPONSE_INCOMPLETE
+        # Decided first: giving the place back may let others go on, who would be told what is not true any more.
+        is_repeated = self._try_again(reason, now, was_sent=was_sent, has_answer=has_answer)
+        self._give_place_back(self._judge(reason), reason, now, sent=was_sent)
+        if not is_repeated:
+            self._fail_downstream(reason, now)
+
+    def lose_last(self, reason: Reason, now: float) -> None:
+        """The hedge, on which alone the answer hung, has failed too."""
+        if not self._try_again(reason, now, was_sent=True):
+            self._fail_downstream(reason, now)
+
+    def adopt(self, hedge: Hedge, head: ResponseHead, now: float) -> None:
+        """The hedge has an answer: go on as if it had been this attempt."""
+        self._stop_attempt(_ABANDONED, None, now)
+        connection = hedge.connection
+        assert connection is not None
+        self.endpoint = hedge.endpoint
+        self.upstream = connection
+        connection.attempt = self
+        self._attempt_started = hedge.started
+        self._sent_at = hedge.sent_at
+        self._place_returned = False
+        self.phase = _WAITING
+        self.take_response_head(head, now)
+
+    def wait_for_hedge(self, hedge: Hedge, now: float) -> None:
+        """This attempt has failed and the hedge goes on: it has the time of an attempt from now on."""
+        self.phase = _CONNECTING if hedge.connection is None else _WAITING
+        self.since = now
+
+    def back_off(self, now: float) -> None:
+        """This attempt has failed and another will be made."""
+        self._repeated = False
+        self.phase = _BACKING_OFF
+        self.since = now
+        self._take_back_content()
+
+    def repeat(self, now: float) -> None:
+        """Make another attempt, now or when a place is free, unless the circuit has opened meanwhile."""
+        pool = self.pool
+        assert pool is not None
+        if pool.gate is not None and pool.gate.view.state is not CircuitState.CLOSED:
+            self._fall_back(now)
+            return
+        self.phase = _QUEUED
+        self.since = now
+        refusal = pool.acquire(self, now)
+        if refusal is not None:
+            self.fail(refusal, now)
+
+    def can_replay(self) -> bool:
+        """Whether everything of the request that was sent can be sent again."""
+        if not self._is_chunked_up and self.head.content_length <= 0:
+            return True
+        return self.persistence is not None and self.persistence.can_replay
+
+    def remaining(self, now: float) -> float:
+        """Seconds to the deadline of the exchange; infinite without one."""
+        total = self.upstream_timeouts.total
+        return math.inf if total is None else self.started + total - now
+
+    def note(self, what: str) -> None:
+        """Keep for the log what became of the request on its way."""
+        self.notes = f"{self.notes}; {what}" if self.notes else what
 
     def take_interim(self, head: ResponseHead, now: float) -> None:
         """Pass a 1xx on (RFC 9110, section 15.2); HTTP/1.0 knows none."""
         self.since = now
+        self._has_interim = True
         if self.awaits_continue and head.status == 100:
             # From here on the client owes content; the time in which it rightly waited is not held against it.
             self.awaits_continue = False
@@ -281,6 +459,10 @@ class Exchange(Attempt):
 
     def take_response_head(self, head: ResponseHead, now: float) -> None:
         """Judge an upgrade, then send the head on with the framing that this client understands."""
+        if head.status >= 400 and self.retries is not None and self._repeats_instead(head, now):
+            return
+        if self.persistence is not None:
+            self.persistence.stop(now)
         if head.status == 101 and not self._begin_tunnel(head):
             self._stop_upstream(_FAILED, Reason.HTTP_UPGRADE_FAILED, now)
             self._fail_downstream(Reason.HTTP_UPGRADE_FAILED, now)
@@ -305,11 +487,18 @@ class Exchange(Attempt):
             if head.has_request_id:
                 head.remove(b"x-request-id")
             own += b"X-Request-Id: " + self.ids.request_id + b"\r\n"
+        pool = self.pool
+        assert pool is not None
+        if pool.sticky_cookie:
+            own += self._bind_client()
         if not head.has_date:  # RFC 9110, section 6.6.1
             own += date_line(time())
         self._outgoing.append(render_response(head, framing, own))
         if self.is_tunnel:
             self._open_tunnel()
+            if self.epoch >= 0:  # a trial that lasted as long as the tunnel would be taken for lost
+                self._tell_circuit(_SUCCEEDED, now)
+                self.epoch = -1
 
     def take_response(self, pieces: Sequence[Payload]) -> None:
         """Collect content for the next `flush_response`; nothing is held longer than the callback in which it came."""
@@ -367,6 +556,11 @@ class Exchange(Attempt):
         self._write_reply(status, content, headers)
         self._end_answer(_SUCCEEDED, None, now)
 
+    def respond(self, action: Respond, now: float) -> None:
+        """Give the answer that the table holds."""
+        fields = [(name.encode(), fill(value.encode("latin-1"), self.head)) for name, value in action.headers]
+        self.reply(action.status, now, fill(action.body, self.head), fields)
+
     def fail(
         self,
         reason: Reason,
@@ -394,6 +588,12 @@ class Exchange(Attempt):
             return
         if self.is_tunnel:
             self._end_tunnel(now, reason)
+        elif (
+            reason in _ATTEMPT_TIMEOUTS
+            and self.remaining(now) > 0.0
+            and self._try_again(reason, now, was_sent=self.upstream is not None)
+        ):
+            self._stop_attempt(_FAILED, reason, now)
         else:
             self.fail(reason, now)
 
@@ -405,13 +605,17 @@ class Exchange(Attempt):
             return _FAILED
         return _ABANDONED if self.attempts else Verdict.REFUSED
 
-    def _render_head(self, endpoint: Endpoint) -> bytes:
+    def render_head(self, endpoint: Endpoint, now: float) -> bytes:
+        """Return the head of the request for an endpoint; with a deadline, what is left of it."""
         assert self.route is not None
         head = self.head
         is_renamed = not head.host or self.route.sends_endpoint_host
         host = endpoint.authority.encode() if is_renamed else head.host
         target = endpoint.base_path.encode() + self.target if endpoint.base_path else self.target
-        return render_request(head, target, host, self.downstream.peer, self.ids)
+        own = b""
+        if self.upstream_timeouts.total is not None:
+            own = b"X-Orion-Timeout-Ms: %d\r\n" % max(0, int(self.remaining(now) * 1000))
+        return render_request(head, target, host, self.downstream.peer, self.ids, own)
 
     def _last_chunk(self) -> bytes:
         return encode_last_chunk(self._trailers if self.head.trailers else b"")
@@ -461,7 +665,73 @@ class Exchange(Attempt):
         self._finish(_SUCCEEDED, reason, now)
         self.downstream.end_exchange(now, keep=False)
 
-    def _stop_upstream(self, verdict: Verdict, reason: Reason, now: float) -> None:
+    def _try_again(
+        self,
+        reason: Reason | None,
+        now: float,
+        *,
+        was_sent: bool,
+        has_answer: bool = False,
+        head: ResponseHead | None = None,
+    ) -> bool:
+        """See to another attempt after one failed; return whether there is one."""
+        if self.retries is None or self._has_begun or self.is_tunnel or self.phase is _QUEUED:
+            return False
+        if self.persistence is None:
+            self.persistence = Persistence(self, self.retries)
+        has_answer = has_answer or self._has_interim
+        return self.persistence.try_again(reason, now, was_sent=was_sent, has_answer=has_answer, head=head)
+
+    def _repeats_instead(self, head: ResponseHead, now: float) -> bool:
+        """Drop an answer that says that it is none, when another attempt is made."""
+        connection = self.upstream
+        assert connection is not None
+        if not self._try_again(None, now, was_sent=True, head=head):
+            return False
+        self.upstream = None
+        self.upstream_duration = max(0.0, now - self._sent_at)
+        connection.discard(now, self.request_done and head.is_keep_alive and head.framing is not _UNTIL_CLOSE)
+        self._give_place_back(_FAILED if head.status >= 500 else _SUCCEEDED, None, now, True, head.status)
+        return True
+
+    def _plan_hedge(self) -> None:
+        assert self.route is not None
+        assert self.retries is not None
+        assert self.retries.hedge is not None
+        delay = self.retries.hedge.delay
+        if delay is None and self.route.latency is not None:
+            delay = self.route.latency.p95
+        if delay is None or not may_hedge(self):
+            return
+        if self.persistence is None:
+            self.persistence = Persistence(self, self.retries)
+        self.persistence.plan_hedge(delay)
+
+    def _take_back_content(self) -> None:
+        """Hold the content that was sent once more."""
+        if self.persistence is not None:
+            self._held = [*self.persistence.take_kept(), *self._held]
+
+    def _bind_client(self) -> bytes:
+        """Return the line that binds the client to the endpoint, or nothing when it is bound already."""
+        assert self.pool is not None
+        assert self.endpoint is not None
+        if self.wanted is not None and self.wanted is not self.endpoint:
+            return b""  # its endpoint was full for a moment; the session is still there
+        token = self.pool.chooser.token_of(self.endpoint)
+        return b"" if token == self._bound else render_cookie(self.pool.sticky_cookie, token)
+
+    def _find_client(self) -> bytes:
+        peer = self.downstream.peer
+        return find_client_text(peer, self.head.values(b"x-forwarded-for")) if peer.is_trusted else peer.text
+
+    def _stop_upstream(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
+        """Stop every attempt."""
+        if self.persistence is not None:
+            self.persistence.stop(now)
+        self._stop_attempt(verdict, reason, now)
+
+    def _stop_attempt(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
         connection, self.upstream = self.upstream, None
         if connection is not None:
             self.upstream_duration = max(0.0, now - self._sent_at)
@@ -470,12 +740,15 @@ class Exchange(Attempt):
             self.pool.leave(self)
         self._give_place_back(verdict, reason, now, sent=connection is not None)
 
-    def _give_place_back(self, verdict: Verdict, reason: Reason | None, now: float, sent: bool = True) -> None:
+    def _give_place_back(
+        self, verdict: Verdict, reason: Reason | None, now: float, sent: bool = True, status: int = 0
+    ) -> None:
         """Tell the pool how the attempt ended; at most once per attempt."""
         endpoint = self.endpoint
         if self.pool is not None and endpoint is not None and not self._place_returned:
             self._place_returned = True
-            status = 0 if self._response is None else self._response.status
+            if self._response is not None:
+                status = self._response.status
             self.pool.finish(endpoint, Outcome(verdict, reason, status, now - self._attempt_started, sent), now)
 
     def _fail_downstream(
@@ -515,7 +788,7 @@ class Exchange(Attempt):
             endpoint="" if shown is None else shown.url,
         )
         own = [(b"Content-Type", kind), (b"Proxy-Status", proxy_status(plane.pseudonym, reason)), *headers]
-        if status == 503:
+        if status == 503 and not any(name == b"Retry-After" for name, _ in headers):
             own.append((b"Retry-After", b"1"))
         self._write_reply(status, content, own)
         self._end_answer(verdict, reason, now)
@@ -553,13 +826,24 @@ class Exchange(Attempt):
     def _finish(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
         """Record the exchange."""
         self.phase = _ANSWERED
+        if self.persistence is not None:
+            self.persistence.stop(now)
+            self.persistence = None  # it and the exchange hold each other
         if verdict is _ABANDONED and not self.status:
             self.status = CLIENT_CLOSED_REQUEST
         self.is_local = self._response is None
         peer = self.downstream.peer
         if peer.is_trusted:
-            self.client = find_client_text(peer, self.head.values(b"x-forwarded-for"))
-        self.downstream.plane.record(self, verdict, reason, now)
+            self.client = self._find_client()
+        if self.epoch >= 0:
+            self._tell_circuit(verdict, now)
+        self.downstream.plane.record(self, reason, now)
+
+    def _tell_circuit(self, verdict: Verdict, now: float) -> None:
+        assert self.pool is not None
+        gate = self.pool.gate
+        assert gate is not None
+        gate.record(verdict, self.epoch, self.permit, now)
 
 
 def find_client_text(peer: Peer, chain: Sequence[bytes]) -> bytes:

@@ -6,6 +6,7 @@ route matched            none → 404, method known elsewhere → 405, OPTIONS o
 body limit               413
 the gateway's own answer respond, redirect
 WebSocket judged         not enabled → 403, bad handshake → 400, 426, 403
+circuit asked            open → 503, or the fallback
 endpoint asked for       none → 503, queue full → 503
 """
 
@@ -48,18 +49,18 @@ def begin(exchange: Exchange, plane: DataPlane, listener: str) -> None:
     except PathRefused as refused:
         exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
         return
-    exchange.start(live.pool, target, live.timeouts)
+    exchange.upstream_timeouts = live.timeouts
+    exchange.retries = live.retries
+    exchange.start(live.pool, target)
 
 
 def _answer(exchange: Exchange, action: Action, now: float) -> None:
     """Give the answer that the table holds."""
-    head = exchange.head
     match action:
-        case Respond(status, headers, content):
-            fields = [(name.encode(), fill(value.encode("latin-1"), head)) for name, value in headers]
-            exchange.reply(status, now, fill(content, head), fields)
+        case Respond():
+            exchange.respond(action, now)
         case Redirect(location, status):
-            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), head))])
+            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), exchange.head))])
 
 
 def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:

@@ -11,7 +11,9 @@ cdef class LiveRoute:
     cdef public object body_limit
     cdef public RouteMetrics metrics
     cdef public str name
+    cdef public object latency
     cdef public ServicePool pool
+    cdef public object retries
     cdef public object rewriter
     cdef public object route
     cdef public bint sends_endpoint_host
@@ -41,4 +43,4 @@ cdef class DataPlane:
 
     @cython.locals(start=Py_ssize_t)
     cpdef bytes take_random(self)
-    cpdef record(self, Exchange exchange, object verdict, object reason, double now)
+    cpdef record(self, Exchange exchange, object reason, double now)

@@ -14,14 +14,27 @@ from typing import TYPE_CHECKING, Literal
 from orion_gateway.http1.fields import ForwardedRules, Peer
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
+from orion_gateway.proxy.latency import LatencyWindow
+from orion_gateway.proxy.pools import build_pool, join_fallbacks
 from orion_gateway.routing.rewrite import compile_rewrite
 from orion_gateway.telemetry.metrics import Delta, RouteMetrics, ServiceMetrics
-from orion_gateway.values import Reason, Respond, Route, RouteMatch, Service, ToAdmin, ToService, Verdict
+from orion_gateway.values import (
+    CircuitView,
+    Reason,
+    Respond,
+    Route,
+    RouteMatch,
+    Service,
+    Standing,
+    ToAdmin,
+    ToService,
+)
 
 if TYPE_CHECKING:
     from random import Random
 
     from orion_gateway.proxy.exchange import Exchange
+    from orion_gateway.proxy.pools import News
     from orion_gateway.proxy.upstream import ServicePool
     from orion_gateway.routing.table import RouteTable
     from orion_gateway.telemetry.access_log import AccessLog
@@ -54,9 +67,11 @@ class LiveRoute:
 
     __slots__ = (
         "body_limit",
+        "latency",
         "metrics",
         "name",
         "pool",
+        "retries",
         "rewriter",
         "route",
         "sends_endpoint_host",
@@ -73,6 +88,10 @@ class LiveRoute:
         self.metrics = metrics
         self.body_limit = route.body_limit
         self.timeouts = route.timeouts
+        self.retries = route.retries
+        hedge = None if route.retries is None else route.retries.hedge
+        self.latency = LatencyWindow() if hedge is not None and hedge.delay is None else None
+        """How long its exchanges take, where hedges want to know."""
         self.rewriter: Rewriter | None = compile_rewrite(route.rewrite, route) if route.rewrite else None
         self.sends_endpoint_host = route.rewrite is not None and route.rewrite.host_upstream
 
@@ -85,11 +104,12 @@ class DataPlane:
         table: RouteTable,
         services: Sequence[Service],
         settings: PlaneSettings,
-        pools: Callable[[Service, HeadLimits, ServiceMetrics], ServicePool],
         access_log: AccessLog,
         rng: Random,
+        tell: Callable[[News], None],
+        workers: int = 1,
     ) -> None:
-        """`services` holds one for every name that routes use; `pools` makes a service's pool with its policy."""
+        """`services` holds one for every name that routes use; the supervisor hears what `tell` is given."""
         self.table = table
         self.settings = settings
         self.head_limits = settings.head_limits
@@ -107,14 +127,17 @@ class DataPlane:
         self._random = b""
         self._random_used = 0
         self.service_metrics = {service.name: ServiceMetrics() for service in services}
-        self.pools = {s.name: pools(s, settings.head_limits, self.service_metrics[s.name]) for s in services}
+        self.pools = {
+            s.name: build_pool(s, settings.head_limits, self.service_metrics[s.name], rng, tell, workers)
+            for s in services
+        }
+        join_fallbacks(self.pools)
         self.live = tuple(LiveRoute(route, self._pool_of(route), RouteMetrics()) for route in table.routes)
         self._unmatched = LiveRoute(Route(UNMATCHED, RouteMatch(), Respond(404)), None, RouteMetrics())
 
     def record(
         self,
         exchange: Exchange,
-        verdict: Verdict,  # noqa: ARG002 (what a circuit judges its service by)
         reason: Reason | None,
         now: float,
     ) -> None:
@@ -130,6 +153,8 @@ class DataPlane:
             exchange.bytes_out,
             exchange.is_local,
         )
+        if live.latency is not None and not exchange.is_local:
+            live.latency.observe(duration)
         self.access_log.write(exchange, live.name, live.service, duration, reason)
 
     def take_random(self) -> bytes:
@@ -140,6 +165,18 @@ class DataPlane:
         start = self._random_used
         self._random_used = start + 24
         return self._random[start : start + 24]
+
+    def take_standings(self, service: str, standings: Sequence[Standing]) -> None:
+        """Take how the endpoints of a service stand, in their order."""
+        self.pools[service].take_standings(standings, monotonic())
+
+    def take_circuit(self, service: str, view: CircuitView) -> None:
+        """Take how the circuit of a service stands."""
+        self.pools[service].take_circuit(view)
+
+    def take_trial_answer(self, service: str, permit: int) -> None:
+        """Take the answer to a trial that was asked for: the number of the permit, or 0."""
+        self.pools[service].take_trial_answer(permit, monotonic())
 
     def take(self) -> Delta:
         """Return what was counted since the last call, and the state of the pools."""

@@ -13,6 +13,7 @@ from orion_gateway.values import Reason
 
 # The statuses that RFC 9209, section 2.3, recommends, and ours by the same logic.
 STATUS_OF = {
+    Reason.CIRCUIT_OPEN: 503,
     Reason.CONNECTION_LIMIT_REACHED: 503,
     Reason.CONNECTION_READ_TIMEOUT: 504,
     Reason.CONNECTION_REFUSED: 502,
@@ -65,6 +66,7 @@ UPSTREAM_FAULTS = frozenset(
 
 # Proxy-Status takes registered names only; a reason of ours is said by the nearest of them.
 _REGISTERED = {
+    Reason.CIRCUIT_OPEN: Reason.DESTINATION_UNAVAILABLE,
     Reason.DRAIN_CUT: Reason.PROXY_INTERNAL_ERROR,
     Reason.METHOD_NOT_ALLOWED: Reason.HTTP_REQUEST_DENIED,
     Reason.QUEUE_FULL: Reason.CONNECTION_LIMIT_REACHED,
@@ -75,6 +77,7 @@ _REGISTERED = {
 }
 
 MESSAGE_OF = {
+    Reason.CIRCUIT_OPEN: "The service has been failing; it is left alone for a while.",
     Reason.CONNECTION_LIMIT_REACHED: "No further connection can be opened now.",
     Reason.CONNECTION_READ_TIMEOUT: "The service stopped sending its answer.",
     Reason.CONNECTION_REFUSED: "The service refused the connection.",

@@ -16,16 +16,20 @@ from typing import TYPE_CHECKING, cast
 from orion_gateway.http1.body import BodyRefused
 from orion_gateway.http1.parsed import HeadLimits, Refusal
 from orion_gateway.http1.response import parse_response
+from orion_gateway.proxy.affinity import KeyOf, compile_key
 from orion_gateway.proxy.reasons import reason_of_connect_error
-from orion_gateway.values import Reason
+from orion_gateway.values import CircuitView, Reason, Respond, Standing, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from random import Random
 
-    from orion_gateway.balancer.policy import Policy
+    from orion_gateway.balancer.chooser import Chooser
+    from orion_gateway.breaker.gate import Gate
     from orion_gateway.http1.body import Body
     from orion_gateway.http1.parsed import ResponseHead
     from orion_gateway.proxy.attempt import Attempt
+    from orion_gateway.proxy.budget import RetryBudget
     from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Endpoint, Outcome, Service
 
@@ -40,6 +44,10 @@ CLOSING = 2.0
 """Seconds in which an endpoint may take the last bytes of a connection that ends."""
 
 
+_MAX_UNWANTED = 64 * 1024
+"""Bytes of an answer that is not passed on which are read away to keep its connection."""
+
+_FAILED, _SUCCEEDED = Verdict.FAILED, Verdict.SUCCEEDED
 _TOO_LARGE = Reason.HTTP_RESPONSE_HEADER_SECTION_SIZE
 
 
@@ -61,6 +69,7 @@ class UpstreamConnection:
         "is_reused",
         "pool",
         "transport",
+        "unwanted",
     )
 
     def __init__(self, pool: ServicePool, endpoint: Endpoint, limits: HeadLimits) -> None:
@@ -78,6 +87,8 @@ class UpstreamConnection:
         limit = pool.service.connections.idle
         self.idle_limit = math.inf if limit is None else limit
         """Seconds after which it is not used again."""
+        self.unwanted = 0
+        """Bytes that may still come of an answer that is read away; 0 when none is."""
         self._limits = limits
         self._unparsed = b""
         self._seen = 0
@@ -90,7 +101,10 @@ class UpstreamConnection:
     def data_received(self, data: bytes) -> None:
         """Read a head, then content; bytes that nobody asked for end the connection."""
         if self.attempt is None:
-            self.transport.abort()
+            if self.unwanted:
+                self._drop(data, monotonic())
+            else:
+                self.transport.abort()
         elif self.body is None:
             self._read_head(self.attempt, data, monotonic())
         else:
@@ -145,6 +159,18 @@ class UpstreamConnection:
         is_clean = is_clean and not self.has_extra and not self.transport.get_write_buffer_size()
         self.pool.take_back(self, now, is_clean=is_clean)
 
+    def discard(self, now: float, is_reusable: bool) -> None:
+        """Drop the answer whose head has come; the attempt hears nothing more.
+
+        Its content is read away so that the connection can be kept, when it is `is_reusable` and little follows.
+        """
+        self.attempt = None
+        if is_reusable:
+            self.unwanted = _MAX_UNWANTED
+            self.idle_since = now
+        else:
+            self.transport.abort()
+
     def abort(self) -> None:
         """Close at once; the attempt hears nothing more."""
         self.attempt = None
@@ -184,13 +210,32 @@ class UpstreamConnection:
         """Tell the attempt of its final head, and of the `data` that came behind it."""
         self.body = head.body(self.pool.max_trailers)
         attempt.take_response_head(head, now)
-        if self.attempt is not attempt:
-            return
+        follower = self.attempt  # a hedge that has won is followed by the exchange it was made for
         body = self.body  # taking a 101 replaced it by an open-ended one
-        if data or body.done:
-            self._read_body(attempt, body, data, now)
+        if follower is None:
+            if self.unwanted and (data or body.done):
+                self._drop(data, now)
+        elif data or body.done:
+            self._read_body(follower, body, data, now)
         else:
-            attempt.flush_response(now)
+            follower.flush_response(now)
+
+    def _drop(self, data: bytes, now: float) -> None:
+        """Read an answer away that nobody wants."""
+        body = self.body
+        assert body is not None
+        self.unwanted -= len(data)
+        try:
+            _, rest = body.feed(data)
+        except BodyRefused:
+            self.transport.abort()
+            return
+        if body.done:
+            self.unwanted = 0
+            self.has_extra = bool(rest)
+            self.release(now, is_clean=True)
+        elif self.unwanted <= 0:
+            self.transport.abort()
 
     def _read_body(self, attempt: Attempt, body: Body, data: bytes, now: float) -> None:
         try:
@@ -234,22 +279,41 @@ class ServicePool:
     """The endpoints of one service as one worker sees them, their kept connections, and the queue in front of them."""
 
     def __init__(
-        self, service: Service, policy: Policy, limits: HeadLimits, metrics: ServiceMetrics, rng: Random
+        self,
+        service: Service,
+        chooser: Chooser,
+        budget: RetryBudget,
+        limits: HeadLimits,
+        metrics: ServiceMetrics,
+        rng: Random,
+        gate: Gate | None = None,
+        tell_attempt: Callable[[int, bool], None] | None = None,
     ) -> None:
+        """`gate` is None without a circuit, `tell_attempt(endpoint, succeeded)` without ejection."""
         self.service = service
+        self.chooser = chooser
+        self.budget = budget
+        self.gate = gate
+        self.fallback: Respond | ServicePool | None = None
+        """What answers while the circuit is open."""
+        self.asking: Attempt | None = None
+        """The attempt that waits for leave to try a half-open circuit."""
+        self.metrics = metrics
+        self.rng = rng
+        key, cookie = service.balancing.key, service.balancing.sticky_cookie
+        self.key_of: KeyOf | None = None if key is None else compile_key(key)
+        self.sticky_cookie = b"" if cookie is None else cookie.encode("ascii")
         self.queue_timeout = service.connections.queue_timeout
         self._max_idle = service.connections.max_idle
         self.max_trailers = limits.section
-        self._metrics = metrics
-        self.policy = policy
         self._limits = limits
-        self._rng = rng
+        self._tell_attempt = tell_attempt
+        self._numbers = {endpoint: number for number, endpoint in enumerate(service.endpoints)}
         self._idle: dict[Endpoint, list[UpstreamConnection]] = {endpoint: [] for endpoint in service.endpoints}
         self._open: set[UpstreamConnection] = set()
         self._opening: dict[Attempt, asyncio.Task[None]] = {}
         self._queue: deque[Attempt] = deque()
         self._queue_capacity = service.connections.queue * len(service.endpoints)
-        self.policy.update(service.endpoints)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -263,10 +327,12 @@ class ServicePool:
         The attempt hears nothing while it waits in the queue, then `begin_connecting`, then `take_connection` or
         `lose_upstream`.
         """
-        endpoint = self.policy.pick(0, now, self._rng)
-        if endpoint is None:
-            return Reason.DESTINATION_UNAVAILABLE
-        if endpoint.is_full:
+        endpoint = attempt.wanted
+        if endpoint is None or endpoint.in_flight >= endpoint.max_in_flight:
+            endpoint = self.chooser.choose(attempt.key, now, attempt.tried)
+            if endpoint is None:
+                return Reason.DESTINATION_UNAVAILABLE
+        if endpoint.in_flight >= endpoint.max_in_flight:
             if len(self._queue) >= self._queue_capacity:
                 return Reason.QUEUE_FULL
             self._queue.append(attempt)
@@ -274,9 +340,39 @@ class ServicePool:
         self._connect(attempt, endpoint, now)
         return None
 
+    def acquire_beside(self, attempt: Attempt, now: float) -> bool:
+        """Find a connection on an endpoint that was not tried yet; return whether there is one with a free place."""
+        endpoint = self.chooser.choose(attempt.key, now, attempt.tried)
+        if endpoint is None or endpoint.is_full or (attempt.tried is not None and endpoint in attempt.tried):
+            return False
+        self._connect(attempt, endpoint, now)
+        return True
+
+    def take_standings(self, standings: Sequence[Standing], now: float) -> None:
+        """Take how the endpoints stand, in the order of the service."""
+        self.chooser.take_standings(standings, now)
+        self._serve_queue(now)
+
+    def take_circuit(self, view: CircuitView) -> None:
+        """Take how the circuit stands."""
+        if self.gate is not None:
+            self.gate.take_view(view)
+
+    def take_trial_answer(self, permit: int, now: float) -> None:
+        """Take the answer to the attempt that asked for a trial: the number of its permit, or 0."""
+        gate, attempt = self.gate, self.asking
+        if gate is None:
+            return
+        self.asking = None
+        may_go = gate.take_answer(permit)
+        if attempt is not None:
+            attempt.take_trial(permit if may_go else 0, now)
+        elif permit:  # its client left
+            gate.record(Verdict.ABANDONED, gate.view.epoch, permit, now)
+
     def reacquire(self, attempt: Attempt, endpoint: Endpoint, now: float) -> None:
         """Open a fresh connection to the same endpoint, on which the attempt still holds its place."""
-        self._metrics.record_retry(Reason.CONNECTION_TERMINATED.value)
+        self.metrics.record_retry(Reason.CONNECTION_TERMINATED.value)
         attempt.begin_connecting(endpoint, now)
         self._open_for(attempt, endpoint)
 
@@ -285,19 +381,20 @@ class ServicePool:
         opening = self._opening.pop(attempt, None)
         if opening is not None:
             opening.cancel()
+        elif self.asking is attempt:
+            self.asking = None
         elif attempt in self._queue:
             self._queue.remove(attempt)
 
     def finish(self, endpoint: Endpoint, outcome: Outcome, now: float) -> None:
         """Take the outcome of an attempt and its place back; the longest waiting exchange gets the place."""
         endpoint.in_flight -= 1
-        self._metrics.record(outcome)
-        self.policy.observe(endpoint, outcome)
-        if not self._queue:
-            return
-        free = self.policy.pick(0, now, self._rng)
-        if free is not None and not free.is_full:
-            self._connect(self._queue.popleft(), free, now)
+        self.metrics.record(outcome)
+        self.chooser.observe(endpoint, outcome, now)
+        if self._tell_attempt is not None and (outcome.verdict is _FAILED or endpoint.is_suspect):
+            self._tell(endpoint, outcome)
+        if self._queue:
+            self._serve_queue(now)
 
     def take_back(self, connection: UpstreamConnection, now: float, is_clean: bool) -> None:
         """Keep a connection for the next attempt, or close it."""
@@ -325,12 +422,16 @@ class ServicePool:
             for connection in expired:
                 idle.remove(connection)
                 connection.transport.close()
-        for connection in [c for c in self._open if c.transport.is_closing() and now - c.idle_since > CLOSING]:
-            connection.transport.abort()
+        for connection in [c for c in self._open if c.transport.is_closing() or c.unwanted]:
+            if now - connection.idle_since > CLOSING:
+                connection.transport.abort()
 
     def close(self) -> None:
         """Close every connection; attempts in flight, connecting or queued hear that there will be no answer."""
         waiting = [*self._queue, *self._opening]
+        if self.asking is not None:
+            waiting.append(self.asking)
+            self.asking = None
         self._queue.clear()
         for task in self._opening.values():
             task.cancel()
@@ -339,6 +440,25 @@ class ServicePool:
             connection.transport.abort()
         for attempt in waiting:
             attempt.lose_upstream(Reason.DESTINATION_UNAVAILABLE, monotonic())
+
+    def _tell(self, endpoint: Endpoint, outcome: Outcome) -> None:
+        """Tell the supervisor of a failure, and of the first success after one."""
+        if outcome.verdict is not _FAILED:
+            if outcome.verdict is not _SUCCEEDED:
+                return
+            endpoint.is_suspect = False
+        assert self._tell_attempt is not None
+        self._tell_attempt(self._numbers[endpoint], outcome.verdict is _SUCCEEDED)
+
+    def _serve_queue(self, now: float) -> None:
+        """Let those go on that have waited longest, as far as there are places."""
+        while self._queue:
+            attempt = self._queue[0]
+            free = self.chooser.choose(attempt.key, now, attempt.tried)
+            if free is None or free.is_full:
+                return
+            self._queue.popleft()
+            self._connect(attempt, free, now)
 
     def _connect(self, attempt: Attempt, endpoint: Endpoint, now: float) -> None:
         """Take a place on the endpoint and the connection that was used last, or open one."""

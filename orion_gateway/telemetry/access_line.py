@@ -78,6 +78,8 @@ def format_ecs(
         entry["service.target.name"] = service
     if finished.endpoint:
         entry["orion.endpoint"] = orjson.Fragment(quote_name(finished.endpoint.url))
+    if finished.notes:
+        entry["orion.notes"] = orjson.Fragment(quote(finished.notes.encode(), SHORT))
     if reason:
         entry["error.code"] = reason.value
     return orjson.dumps(entry) + b"\n"

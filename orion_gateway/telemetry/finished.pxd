@@ -15,3 +15,4 @@ cdef class Finished:
     cdef public double upstream_duration
     cdef public long long request_bytes
     cdef public long long bytes_out
+    cdef public str notes

@@ -22,6 +22,7 @@ class Finished:
         "ids",
         "is_local",
         "method",
+        "notes",
         "request_bytes",
         "status",
         "upstream_duration",
@@ -42,3 +43,5 @@ class Finished:
     request_bytes: int
     bytes_out: int
     """Content sent to the client."""
+    notes: str
+    """What became of the request on its way: attempts that failed, why there was no other. Mostly empty."""

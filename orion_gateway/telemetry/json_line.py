@@ -24,7 +24,7 @@ def format_json(
     return (
         b'{"ts":"%b","id":%b,"trace":%b,"client":%b,"method":%b,"host":%b,"path":%b,"status":%d,"route":%b,'
         b'"service":%b,"endpoint":%b,"attempts":%d,"dur_ms":%.3f,"up_ms":%.3f,"overhead_ms":%.3f,"bytes_in":%d,'
-        b'"bytes_out":%d,"reason":"%b"}\n'
+        b'"bytes_out":%d,"reason":"%b"%b}\n'
         % (
             stamp(now),
             quote(ids.request_id, SHORT),
@@ -44,5 +44,6 @@ def format_json(
             len(head.raw) + finished.request_bytes,
             finished.bytes_out,
             _REASONS[reason],
+            b',"notes":' + quote(finished.notes.encode(), SHORT) if finished.notes else b"",
         )
     )

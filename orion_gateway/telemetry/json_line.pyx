@@ -1,6 +1,6 @@
 """Format one finished exchange as a line of flat JSON: the bytes of `json_line.py`, written into one buffer.
 
-Every value is bounded (`text`), so a line never outgrows its buffer: 7 short values, 2 long ones, 8 numbers and the
+Every value is bounded (`text`), so a line never outgrows its buffer: 8 short values, 2 long ones, 8 numbers and the
 names of the fields are about 4 KiB.
 """
 
@@ -19,7 +19,7 @@ from orion_gateway.values import Reason
 
 cdef enum:
     BUFFER = 8192
-    LONG = 800
+    LONG = 640
     SHORT = 300
     KEPT_NAMES = 16384
 
@@ -36,7 +36,6 @@ cdef bytes _second_text = b""
 
 cdef const uint64_t ONES = 0x0101010101010101
 cdef const uint64_t SPACES = 0x2020202020202020
-cdef const uint64_t TOPS = 0x8080808080808080
 
 
 cpdef bytes format_json(Finished finished, str route, str service, double duration, object reason, double now):
@@ -67,7 +66,10 @@ cpdef bytes format_json(Finished finished, str route, str service, double durati
     at = _put_number(_put_text(at, b',"bytes_in":'), PyBytes_GET_SIZE(head.raw) + finished.request_bytes)
     at = _put_number(_put_text(at, b',"bytes_out":'), finished.bytes_out)
     at = _put(_put_text(at, b',"reason":"'), b"" if reason is None else <bytes?>_REASONS[reason])
-    at = _put_text(at, b'"}\n')
+    at = _put_text(at, b'"')
+    if finished.notes:
+        at = _put_quoted(_put_text(at, b',"notes":'), finished.notes.encode(), SHORT)
+    at = _put_text(at, b'}\n')
     return PyBytes_FromStringAndSize(buffer, at - buffer)
 
 
@@ -118,7 +120,7 @@ cdef inline bint _has_special(uint64_t word) noexcept:
     """
     cdef uint64_t quotes = word ^ (ONES * c'"'), backslashes = word ^ (ONES * c'\\')
     cdef uint64_t controls = (word - SPACES) | (word + ONES)  # below the space, and 0x7F
-    return ((word | controls | (quotes - ONES) | (backslashes - ONES)) & TOPS) != 0
+    return ((word | controls | (quotes - ONES) | (backslashes - ONES)) & (ONES * 0x80)) != 0
 
 
 cdef char* _put_name(char* at, str name) except NULL:

@@ -44,6 +44,8 @@ cdef class RouteMetrics:
 cdef class ServiceMetrics:
     cdef dict _attempts
     cdef readonly dict retries
+    cdef readonly dict refused_retries
+    cdef readonly dict hedges
     cdef readonly Histogram duration
     cdef object _verdict
     cdef object _reason
@@ -51,5 +53,7 @@ cdef class ServiceMetrics:
 
     cpdef record(self, Outcome outcome)
     cpdef record_retry(self, str reason)
+    cpdef record_refused_retry(self, str why)
+    cpdef record_hedge(self, str outcome)
     cpdef take(self, str service, delta)
     cdef _end_row(self)

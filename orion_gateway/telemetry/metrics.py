@@ -147,11 +147,13 @@ class RouteMetrics:
 class ServiceMetrics:
     """The counters of one service in one worker."""
 
-    __slots__ = ("_attempts", "_reason", "_row", "_verdict", "duration", "retries")
+    __slots__ = ("_attempts", "_reason", "_row", "_verdict", "duration", "hedges", "refused_retries", "retries")
 
     def __init__(self) -> None:
         self._attempts: dict[tuple[str, str], int] = {}
         self.retries: dict[str, int] = {}
+        self.refused_retries: dict[str, int] = {}
+        self.hedges: dict[str, int] = {}
         self.duration = Histogram()
         # As with the requests of a route.
         self._verdict = Verdict.SUCCEEDED
@@ -170,15 +172,27 @@ class ServiceMetrics:
         """Count one repeated attempt."""
         self.retries[reason] = self.retries.get(reason, 0) + 1
 
+    def record_refused_retry(self, why: str) -> None:
+        """Count one attempt that was not repeated although the table speaks of it; `why` is a word of `proxy.retry`."""
+        self.refused_retries[why] = self.refused_retries.get(why, 0) + 1
+
+    def record_hedge(self, outcome: str) -> None:
+        """Count one hedge: it `won`, it `lost`, or it `failed`."""
+        self.hedges[outcome] = self.hedges.get(outcome, 0) + 1
+
     def take(self, service: str, delta: Delta) -> None:
         """Move what was counted into a delta."""
         self._end_row()
-        if not self._attempts and not self.retries:
+        if not (self._attempts or self.retries or self.refused_retries or self.hedges):
             return
         for (outcome, reason), count in self._attempts.items():
             delta.counters["orion_upstream_attempts_total", (service, outcome, reason)] = count
         for reason, count in self.retries.items():
             delta.counters["orion_upstream_retries_total", (service, reason)] = count
+        for why, count in self.refused_retries.items():
+            delta.counters["orion_upstream_retries_refused_total", (service, why)] = count
+        for outcome, count in self.hedges.items():
+            delta.counters["orion_upstream_hedges_total", (service, outcome)] = count
         delta.histograms["orion_upstream_attempt_duration_seconds", (service,)] = self.duration
         self.__init__()  # type: ignore[misc]  # everything back to zero
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import orjson
 
-LONG, SHORT = 800, 300
+LONG, SHORT = 640, 300
 """Bytes kept of what a client chose freely, and of what is short in any honest request; in both cases once escaped."""
 
 is_plain = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*").fullmatch

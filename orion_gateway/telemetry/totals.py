@@ -46,6 +46,29 @@ DESCRIPTIONS: Mapping[str, Description] = {
     "orion_upstream_pool_connections": Description(
         "Connections to endpoints, and exchanges queued.", ("service", "state")
     ),
+    "orion_upstream_retries_refused_total": Description(
+        "Failed attempts that were not repeated, and hedges that were not sent, by what forbade it.", ("service", "why")
+    ),
+    "orion_upstream_hedges_total": Description(
+        "Second attempts for an answer that did not come, by what became of them.", ("service", "outcome")
+    ),
+    "orion_upstream_retry_budget": Description("Retries and hedges that are left now.", ("service",)),
+    "orion_endpoint_up": Description(
+        "Whether the endpoint may get requests: it is up and not ejected.", ("service", "endpoint")
+    ),
+    "orion_endpoint_in_flight": Description("Attempts in flight.", ("service", "endpoint")),
+    "orion_endpoint_weight": Description("The weight of the endpoint.", ("service", "endpoint")),
+    "orion_endpoint_ejections_total": Description(
+        "How often the endpoint was ejected for its failures.", ("service", "endpoint")
+    ),
+    "orion_service_panic": Description(
+        "Whether fewer than half of the endpoints are well, so that ejection is ignored.", ("service",)
+    ),
+    "orion_circuit_state": Description("1 for the state in force, 0 for the others.", ("service", "state")),
+    "orion_circuit_transitions_total": Description(
+        "Transitions of the circuit, by the state that was entered.", ("service", "state")
+    ),
+    "orion_circuit_refused_total": Description("Requests that the circuit refused.", ("service",)),
     "orion_config_generation": Description("The generation of the route table that is in force."),
     "orion_event_loop_lag_seconds": Description(
         "How late the worker's timers were at most in the last second.", ("worker",)
@@ -110,6 +133,10 @@ class Totals:
             admitted = self._admit(name, family, labels)
             family[admitted] = family.get(admitted, 0) + value
         return families
+
+    def by_worker(self, name: str, labels: Labels) -> dict[int, float]:
+        """Return what each worker says of one gauge, however many label sets there are."""
+        return {worker: told[name, labels] for worker, told in self._gauges.items() if (name, labels) in told}
 
     def _admit(self, name: str, family: Mapping[Labels, object], labels: Labels) -> Labels:
         if labels in family or len(family) < MAX_LABEL_SETS:

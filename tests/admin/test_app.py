@@ -5,63 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, chdir
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from orion_gateway.admin.access import AdminRules, Token
 from orion_gateway.admin.app import build_admin, build_health, serving
 from orion_gateway.admin.state import WorkerState
 from orion_gateway.control.listeners import PRIVATE, Listener
-from tests.admin.conftest import Gateway
+from tests.admin.conftest import ERROR_KEYS, Admin, Gateway, running
 
 TOKEN = "change-change-change"
-ERROR_KEYS = {"statusCode", "message", "error", "timestamp", "path", "correlationId", "reason"}
-
-
-class Admin:
-    """The admin API on a TCP and a Unix socket."""
-
-    def __init__(self, tcp: Listener, unix: Path) -> None:
-        self.port = tcp.port
-        self._unix = unix
-        self._url = f"http://127.0.0.1:{tcp.port}"
-
-    async def ask(
-        self, method: str, path: str, *, unix: bool = False, headers: dict[str, str] | None = None
-    ) -> tuple[aiohttp.ClientResponse, Any]:
-        """Make a request; return the response and its content, JSON decoded."""
-        connector = aiohttp.UnixConnector(str(self._unix)) if unix else aiohttp.TCPConnector()
-        async with (
-            aiohttp.ClientSession(self._url, connector=connector) as session,
-            session.request(method, path, headers=headers) as response,
-        ):
-            content = await response.read()
-            is_json = response.content_type == "application/json" and content
-            return response, json.loads(content) if is_json else content
-
-
-@asynccontextmanager
-async def running(state: Gateway, rules: AdminRules, directory: Path) -> AsyncIterator[Admin]:
-    """Run the admin API while the block runs."""
-    with chdir(directory):  # a path short enough for a socket
-        tcp, unix = Listener("admin", "127.0.0.1:0"), Listener("admin", "unix:a.sock", PRIVATE)
-        async with serving(build_admin(state, rules), [tcp.socket, unix.socket]):
-            yield Admin(tcp, Path("a.sock"))
-        tcp.close()
-        unix.close()
-
-
-@pytest_asyncio.fixture
-async def admin(state: Gateway, tmp_path: Path) -> AsyncIterator[Admin]:
-    """An admin API without tokens."""
-    async with running(state, AdminRules(), tmp_path) as admin:
-        yield admin
 
 
 async def test_status_says_what_runs(admin: Admin, state: Gateway) -> None:

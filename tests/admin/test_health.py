@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from orion_gateway.admin.app import build_health
 from orion_gateway.admin.state import WorkerState
-from orion_gateway.values import Endpoint, Service
+from orion_gateway.breaker.news import Verdicts
+from orion_gateway.discovery.news import AttemptTold
+from orion_gateway.values import CircuitRules, Endpoint, HealthCheck, OutlierRules, Service
 from tests.admin.conftest import Gateway
 from tests.harness.wire import Endpoint as Listening
 from tests.harness.wire import refusing_port
@@ -97,9 +100,9 @@ async def test_health_names_the_services_that_cannot_be_reached(
         "status": "degraded",
         "reasons": [],
         "services": {
-            "fine": {"status": "healthy", "endpoints": 2, "reachable": 2},
-            "half": {"status": "degraded", "endpoints": 2, "reachable": 1},
-            "down": {"status": "unhealthy", "endpoints": 1, "reachable": 0},
+            "fine": {"status": "healthy", "endpoints": 2, "available": 2},
+            "half": {"status": "degraded", "endpoints": 2, "available": 1},
+            "down": {"status": "unhealthy", "endpoints": 1, "available": 0},
         },
     }
     assert str(dead) not in text
@@ -126,5 +129,48 @@ async def test_a_thousand_endpoints_do_not_use_up_the_descriptors(client: Client
     state.services = [Service("large", (endpoint(live.port),) * 1000)]
     with few_descriptors(150):
         response = await client.get("/health")
-        assert (await response.json())["services"]["large"]["reachable"] == 1000
+        assert (await response.json())["services"]["large"]["available"] == 1000
     live.close()
+
+
+def checked(name: str, *weights: int) -> Service:
+    """Return a service with active checks, and everything else."""
+    endpoints = tuple(
+        Endpoint(f"http://h:{port}", "h", "h", port, weight=weight) for port, weight in enumerate(weights)
+    )
+    return Service(
+        name,
+        endpoints,
+        health_check=HealthCheck("/health", rise=1, fall=1, timeout=60.0),
+        outliers=OutlierRules(consecutive_failures=1),
+        circuit=CircuitRules(failure_threshold=1, minimum_requests=1),
+    )
+
+
+async def test_a_gateway_is_ready_once_it_knows_its_checked_services(client: Client, state: Gateway) -> None:
+    """After a restart clients would be sent to endpoints that are down."""
+    state.services = [checked("users", 1, 1), Service("plain", ())]
+    response = await client.get("/health/ready")
+    assert (response.status, (await response.json())["reasons"]) == (503, ["service users is not checked yet"])
+    state.judge.take_check("users", 0, True, "status 200", time.monotonic())
+    assert (await client.get("/health/ready")).status == 200
+
+
+async def test_health_says_what_is_known_without_asking_the_endpoints_again(client: Client, state: Gateway) -> None:
+    """An endpoint that takes connections and answers with errors would be called healthy."""
+    now = time.monotonic()
+    state.services = [checked(name, 1, 1, 0) for name in ("fine", "ejected", "down", "half", "open")]
+    for service in state.services:
+        for endpoint in (0, 1):
+            ok = service.name != "down" and (service.name, endpoint) != ("half", 1)
+            state.judge.take_check(service.name, endpoint, ok, "", now)
+    state.judge.take_news(1, [AttemptTold("ejected", 0, succeeded=False), Verdicts("open", 0, failures=1)], now)
+    body = await (await client.get("/health")).json()
+    assert (body["status"], body["reasons"]) == ("degraded", [])
+    assert body["services"] == {
+        "fine": {"status": "healthy", "endpoints": 2, "available": 2, "circuit": "closed"},
+        "ejected": {"status": "degraded", "endpoints": 2, "available": 1, "circuit": "closed"},
+        "down": {"status": "unhealthy", "endpoints": 2, "available": 0, "circuit": "closed"},
+        "half": {"status": "degraded", "endpoints": 2, "available": 1, "circuit": "closed"},
+        "open": {"status": "degraded", "endpoints": 2, "available": 2, "circuit": "open"},
+    }

@@ -70,6 +70,23 @@ def test_a_route_that_can_never_win_is_a_warning_with_an_example(tmp_path: Path)
     assert result.stderr.endswith("2 routes, 0 services, 1 listener; 1 warning.\n")
 
 
+def test_a_retry_that_a_timeout_cuts_off_is_told_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Somebody would rely on a second attempt that is never made."""
+    table = HEAD + (
+        "services:\n  users:\n    endpoints: [{url: 'http://127.0.0.1:1'}]\n    retries:\n      hedge: 5s\n"
+        "defaults:\n  retries: {on: [response_timeout]}\n"
+        "routes:\n  - {name: a, match: {path: /a}, service: users, timeouts: {response: 2s, total: 2s}}\n"
+        "  - {name: b, match: {path: /b}, service: users, timeouts: {response: 2s, total: 2s}}\n"
+    )
+    shown = check(tmp_path, table, "--format", "concise").stdout
+    assert shown.splitlines() == [
+        f"{tmp_path}/routes.yaml:7:14: warning[W0306]: timeouts.total (2s) ends every request before a hedge after 5s",
+        f"{tmp_path}/routes.yaml:9:17: warning[W0306]: timeouts.total (2s) leaves no time for a repeat after "
+        "timeouts.response (2s)",
+    ]
+    assert check(tmp_path, table, "--strict").exit_code == 1
+
+
 def test_strict_lets_warnings_fail(tmp_path: Path) -> None:
     """A team that wants no doubtful tables could not say so."""
     assert check(tmp_path, DOUBTFUL, "--strict").exit_code == 1

@@ -102,6 +102,91 @@ def test_what_follows_is_told_with_the_place_of_every_setting(table: Path) -> No
     ]
 
 
+RESILIENT = """\
+version: 1
+listeners: [{name: http, bind: "127.0.0.1:8080"}]
+services:
+  users:
+    endpoints: [{url: "http://127.0.0.1:3002"}]
+    load_balancer:
+      {policy: maglev, key: header:X-Session, bounded_load: 1.25, sticky: {cookie: lb}}
+    slow_start: 30s
+    health_check: {path: /health/ready, status: "200,204,300-399", host: users.internal, port: 9000}
+    outlier_detection: {ejection: 500ms}
+    panic: use_all
+    circuit_breaker: {fallback: {service: archive}}
+    retries:
+      hedge: p95
+      budget: {min: 1}
+  archive:
+    endpoints: [{url: "http://127.0.0.1:3003"}]
+    circuit_breaker: {trip: error_rate, threshold: 30%, fallback: {respond: {status: 200}}}
+    retries: off
+  ids:
+    endpoints: [{url: "http://127.0.0.1:3004"}]
+    load_balancer: {policy: consistent_hash, key: ip}
+    circuit_breaker: {open_for: 5s}
+defaults:
+  retries: {max: 2}
+routes:
+  - {name: users, match: {path: "/users/**"}, service: users, retries: {on: [503, connect_failure]}}
+  - {name: archive, match: {path: /archive}, service: archive}
+  - {name: ids, match: {path: /ids}, service: ids, retries: {hedge: 50ms}}
+  - {name: never, match: {path: /never}, service: ids, retries: off}
+"""
+
+
+def test_how_failures_are_dealt_with_is_told_in_one_line_for_each_group(table: Path) -> None:
+    """One would have to read the service, the defaults and the route to know what a failure leads to."""
+    table.write_text(RESILIENT)
+
+    def told(method: str, path: str) -> list[tuple[str, str, str]]:
+        result = run_json(table, method, path)
+        names = ("slow_start", "panic", "load_balancer", "retries", "retries.hedge", "retries.budget")
+        return [
+            (setting["name"], setting["value"], setting["where"].replace(f"{table}:", "@"))
+            for setting in result["follows"]
+            if setting["name"] in names or setting["name"].endswith(("_check", "_detection", "_breaker"))
+        ]
+
+    assert told("GET", "/users/7") == [
+        ("load_balancer", "maglev by header x-session, bounded_load 1.25, sticky cookie lb", "@6"),
+        ("slow_start", "30s", "@8"),
+        (
+            "health_check",
+            "GET /health/ready every 10s, timeout 5s, rise 2, fall 3, status 200,204,300-399, host users.internal, "
+            "port 9000",
+            "@9",
+        ),
+        ("outlier_detection", "5 failures, out 500ms to 300s, at most 50%", "@10"),
+        ("panic", "use_all", "@11"),
+        ("circuit_breaker", "consecutive, 5 failures, open 60s, then service archive", "@12"),
+        ("retries", "max 2, on connect_failure 503, backoff 25ms..250ms", "@27"),
+        ("retries.hedge", "a second attempt after the live p95", "@14"),
+        ("retries.budget", "20% of requests, at least 1/s", "@15"),
+    ]
+    assert told("POST", "/users/7")[-2:] == [
+        (
+            "retries",
+            "max 2, on connect_failure 503, backoff 25ms..250ms; POST only when nothing of it was sent",
+            "@27",
+        ),
+        ("retries.budget", "20% of requests, at least 1/s", "@15"),
+    ]
+    assert told("GET", "/archive")[1:] == [
+        ("circuit_breaker", "error_rate, 30% of 10 or more in 60s, open 60s, then respond 200", "@18"),
+        ("retries", "off", "@19"),
+    ]
+    assert told("GET", "/ids") == [
+        ("load_balancer", "consistent_hash by ip", "@22"),
+        ("circuit_breaker", "consecutive, 5 failures, open 5s", "@23"),
+        ("retries", "max 2, on connect_failure reset_before_response 502 503 504, backoff 25ms..250ms", "@29"),
+        ("retries.hedge", "a second attempt after 50ms", "@29"),
+        ("retries.budget", "20% of requests, at least 3/s", "default"),
+    ]
+    assert told("GET", "/never")[-1] == ("retries", "off", "@30")
+
+
 def test_what_nobody_wrote_is_a_default(table: Path) -> None:
     """A default would look like a setting that one could find in the table."""
     follows = {setting["name"]: setting for setting in run_json(table, "GET", "/plain?a=%20")["follows"]}

@@ -99,6 +99,16 @@ def test_defaults_of_services_and_routes_are_those_that_are_promised() -> None:
     assert (route.allow_encoded_slash, route.allow_empty_segments) == (False, False)
 
 
+def test_nothing_acts_on_failures_that_is_not_written() -> None:
+    """A service would be checked, cut off or asked twice although nobody asked for that."""
+    service = load(GOOD / "everything.yaml", ADMIN_TOKEN="1234567890123456").config.services["single"]
+    assert (service.health_check, service.outlier_detection, service.circuit_breaker) == (None, None, None)
+    assert (service.slow_start, service.panic) == (None, "passive")
+    contract = load(GOOD / "contract.yaml").config
+    assert contract.services["users"].outlier_detection is None
+    assert contract.routes[0].retries is None
+
+
 def test_every_key_is_read() -> None:
     """A key would be accepted and then mean nothing."""
     loaded = load(GOOD / "everything.yaml", ADMIN_TOKEN="1234567890123456", PORT="8090")

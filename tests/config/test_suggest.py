@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion_gateway.config.keys import keys_of, strip_annotation
-from orion_gateway.config.model import Config, Table
+from orion_gateway.config.model import Config
 from orion_gateway.config.reference import sections_of
 from orion_gateway.config.suggest import closest, count_edits
+from orion_gateway.config.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

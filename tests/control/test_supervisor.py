@@ -6,22 +6,39 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from orion_gateway.control.care import Care
 from orion_gateway.control.listeners import Listener
-from orion_gateway.control.messages import ListenerPlace, Snapshot
+from orion_gateway.control.messages import Explained, ListenerPlace, Message, Snapshot
 from orion_gateway.control.supervisor import DrainSettings, Patience, Plan, Supervisor
+from orion_gateway.telemetry.totals import Totals
+from orion_gateway.values import CircuitRules, CircuitState, Endpoint, OutlierRules, Service, Standing
 from tests.control.at_work import eventually, make_snapshot
 from tests.harness.wire import PATIENCE
 
 STUB = Path(__file__).with_name("stub_worker.py")
 PATIENT = DrainSettings(timeout=5.0)
 QUICK = Patience(backoff=(0.01, 0.05), stable=60.0, leave=0.2, serve=10.0)
+
+
+SLOW = Service(
+    "slow",
+    (Endpoint("http://h:1", "h"), Endpoint("http://h:2", "h")),
+    outliers=OutlierRules(consecutive_failures=2),
+    circuit=CircuitRules(failure_threshold=1, minimum_requests=1),
+)
+
+
+def make_care(send: Callable[[Message], None], totals: Totals) -> Care:
+    """Return what looks after the one service."""
+    return Care([SLOW], send, totals, Random(1))
 
 
 @asynccontextmanager
@@ -41,7 +58,9 @@ async def supervising(
         return replace(snapshot, listeners=places)
 
     command = (sys.executable, str(STUB), *behaviour)
-    plan = Plan(workers=workers, drain=drain, make_snapshot=make, command=command, patience=patience)
+    plan = Plan(
+        workers=workers, drain=drain, make_snapshot=make, make_care=make_care, command=command, patience=patience
+    )
     supervisor = Supervisor(plan, [listener])
     run = asyncio.get_running_loop().create_task(supervisor.run())
     try:
@@ -120,6 +139,7 @@ async def test_a_program_that_cannot_be_started_is_tried_again(tmp_path: Path) -
         workers=1,
         drain=DrainSettings(),
         make_snapshot=lambda places: replace(snapshot, listeners=places),
+        make_care=make_care,
         command=(str(tmp_path / "missing"),),
         patience=Patience(backoff=(0.01, 0.01), starts=3),
     )
@@ -223,3 +243,62 @@ async def test_when_the_supervisor_fails_its_workers_leave(tmp_path: Path) -> No
         for process in processes:
             assert process is not None
             await asyncio.wait_for(process.wait(), 10)
+
+
+# -- services ----------------------------------------------------------------------------------------------------------
+
+
+async def heard(supervisor: Supervisor) -> dict[str, float]:
+    """Return how many messages of each kind the workers have heard since the start."""
+    await supervisor.collect()
+    return {labels[0]: count for labels, count in supervisor.totals.counters.get("heard", {}).items()}
+
+
+async def test_what_one_worker_tells_changes_what_all_know(tmp_path: Path) -> None:
+    """The others would go on sending to an endpoint that fails, and into an open circuit."""
+    async with supervising(tmp_path, "fails", workers=2) as (supervisor, _, _):
+        await eventually(lambda: are_ready(supervisor))
+        judged = supervisor.care.judge.services["slow"]
+        await eventually(lambda: judged.standings == [Standing(is_ejected=True), Standing()])
+        assert judged.circuit is not None
+        assert judged.circuit.state is CircuitState.OPEN
+        counts: dict[str, float] = {}
+        async with asyncio.timeout(PATIENCE):
+            # Each is told everything at its start, the changes of the endpoint and of the circuit, and the answer
+            # to its own question; a worker that starts late asks when the rest has long been told.
+            wanted = {"StandingsChanged": 3, "CircuitChanged": 3, "TrialAnswer": 2}
+            while any(counts.get(kind, 0) < count for kind, count in wanted.items()):
+                counts = await heard(supervisor)
+        assert counts["TrialAnswer"] == 2, "each has its own answer"
+
+
+async def test_a_worker_that_is_started_again_is_told_how_everything_stands(tmp_path: Path) -> None:
+    """It would send to endpoints that are out until something changes."""
+    async with supervising(tmp_path, "serves") as (supervisor, _, _):
+        await eventually(lambda: are_ready(supervisor))
+        (slot,) = supervisor.workers
+        first = slot.process
+        assert first is not None
+        assert (await heard(supervisor))["StandingsChanged"] == 1
+        first.kill()
+        await eventually(lambda: slot.process not in (None, first) and slot.is_ready)
+        assert (await heard(supervisor))["CircuitChanged"] == 2
+
+
+async def test_every_ready_worker_explains(tmp_path: Path) -> None:
+    """Whoever asks would see one worker and take it for all."""
+    async with supervising(tmp_path, "serves", workers=2) as (supervisor, _, _):
+        assert await supervisor.explain("slow", b"", b"") == {}, "none is ready"
+        await eventually(lambda: are_ready(supervisor))
+        answers = await supervisor.explain("slow", b"key", b"token")
+        assert {number: answer.budget for number, answer in answers.items()} == {1: 1.5, 2: 1.5}
+
+
+async def test_a_worker_that_hangs_holds_up_no_explanation(tmp_path: Path) -> None:
+    """The question would never be answered, by none."""
+    async with supervising(tmp_path, "hangs") as (supervisor, _, _):
+        await eventually(lambda: are_ready(supervisor))
+        assert await asyncio.wait_for(supervisor.explain("slow", b"", b""), PATIENCE) == {}
+        (slot,) = supervisor.workers
+        # What comes later than anybody waits for is nobody's answer.
+        supervisor._receive(slot, Explained(1, (), False, None, None, None, 0.0, 0))

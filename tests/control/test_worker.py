@@ -5,19 +5,48 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orion_gateway.app import build_plane
-from orion_gateway.control.messages import Drain, Report, Serving, Snapshot
+from orion_gateway.breaker.news import TrialAsked, TrialEnded, Verdicts
+from orion_gateway.control.messages import (
+    CircuitChanged,
+    Drain,
+    Explain,
+    Explained,
+    News,
+    Report,
+    Serving,
+    Snapshot,
+    StandingsChanged,
+    TrialAnswer,
+)
+from orion_gateway.discovery.news import AttemptTold
 from orion_gateway.proxy.plane import DataPlane
 from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings
 from orion_gateway.telemetry.metrics import ServiceMetrics
-from tests.control.at_work import HELLO, SLOW, eventually, working
-from tests.harness.wire import Endpoint, Wire, settle, until
+from orion_gateway.values import (
+    CircuitRules,
+    CircuitState,
+    CircuitView,
+    Health,
+    OutlierRules,
+    Service,
+    Standing,
+    Verdict,
+)
+from orion_gateway.values import Endpoint as ValuesEndpoint
+from tests.control.at_work import HELLO, SLOW, eventually, make_snapshot, working
+from tests.harness.wire import Endpoint, Wire, refusing_port, settle, until
+
+if TYPE_CHECKING:
+    from orion_gateway.control.worker import Tell
 
 HOST = b"HTTP/1.1 200"
 
@@ -158,10 +187,12 @@ class FailingOnce(ServicePool):
 async def test_a_failing_sweep_is_not_the_last_one(tmp_path: Path) -> None:
     """After one odd failure no timeout would ever pass again, and the supervisor take the worker for dead."""
 
-    def build(snapshot: Snapshot, log: AccessLog, rng: Random) -> DataPlane:
-        plane = build_plane(snapshot, log, rng)
+    def build(snapshot: Snapshot, log: AccessLog, rng: Random, tell: Tell) -> DataPlane:
+        plane = build_plane(snapshot, log, rng, tell)
         pool = plane.pools["slow"]
-        plane.pools["slow"] = FailingOnce(pool.service, pool.policy, plane.head_limits, ServiceMetrics(), rng)
+        plane.pools["slow"] = FailingOnce(
+            pool.service, pool.chooser, pool.budget, plane.head_limits, ServiceMetrics(), rng
+        )
         return plane
 
     failures: list[str] = []
@@ -189,6 +220,135 @@ async def test_a_connection_that_cannot_be_judged_is_cut_and_the_others_are_judg
         odd.close()
         fine.close()
     assert "could not be checked" in capsys.readouterr().out
+
+
+# -- services ----------------------------------------------------------------------------------------------------------
+
+
+def judged_services(tmp_path: Path, endpoint: int) -> tuple[Service, ...]:
+    """Return the services of the table; the first has ejection, a circuit and a second endpoint, which refuses."""
+    snapshot, listener = make_snapshot(tmp_path, endpoint=endpoint)
+    listener.close()
+    os.close(snapshot.listeners[0].descriptor)
+    slow, *others = snapshot.services
+    second = refusing_port()
+    more = ValuesEndpoint(f"http://127.0.0.1:{second}", f"127.0.0.1:{second}", "127.0.0.1", second)
+    circuit = CircuitRules(open_for=60.0)
+    return (replace(slow, endpoints=(*slow.endpoints, more), outliers=OutlierRules(), circuit=circuit), *others)
+
+
+async def test_a_storm_of_failures_is_one_message(tmp_path: Path) -> None:
+    """The supervisor would be busy with messages just when everything fails."""
+    async with working(tmp_path, services=judged_services(tmp_path, refusing_port())) as worker:
+        failed = AttemptTold("slow", 0, succeeded=False)
+        worker.worker.tell(failed)
+        worker.worker.tell(failed)
+        await until(lambda: News((failed, failed)) in worker.said)
+        worker.worker.tell(failed)
+        await until(lambda: News((failed,)) in worker.said)
+
+
+async def test_failures_are_told_as_they_happen(tmp_path: Path) -> None:
+    """Other workers would send to an endpoint that this one knows to fail."""
+    async with working(tmp_path, services=judged_services(tmp_path, refusing_port())) as worker:
+        wire = await worker.connect()
+        await worker.get(wire, SLOW)
+        await until(lambda: any(isinstance(message, News) for message in worker.said))
+        items = [item for message in worker.said if isinstance(message, News) for item in message.items]
+        assert AttemptTold("slow", 0, succeeded=False) in items
+        assert Verdicts("slow", 0, failures=1) in items
+        wire.close()
+
+
+async def test_successes_are_told_with_the_report(tmp_path: Path) -> None:
+    """A share of failures would be counted among too few requests, and open the circuit of a service that is well."""
+    endpoint = Endpoint()
+    async with working(tmp_path, services=judged_services(tmp_path, endpoint.port)) as worker:
+        worker.channel.send(StandingsChanged("slow", (Standing(), Standing(Health.DOWN))))
+        wire = await worker.connect()
+        await wire.send(SLOW)
+        upstream = await endpoint.accept()
+        await upstream.read_head()
+        await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        assert (await worker.answer(wire)).startswith(HOST)
+        await worker.gauges()
+        assert News((Verdicts("slow", 0, successes=1),)) in worker.said
+        wire.close()
+    endpoint.close()
+
+
+async def test_what_the_supervisor_says_of_endpoints_and_circuits_holds(tmp_path: Path) -> None:
+    """Requests would go to endpoints that are down, and into open circuits."""
+    async with working(tmp_path, services=judged_services(tmp_path, refusing_port())) as worker:
+        wire = await worker.connect()
+        worker.channel.send(StandingsChanged("slow", (Standing(Health.DOWN), Standing(Health.DOWN))))
+        assert (await worker.get(wire, SLOW)).startswith(b"HTTP/1.1 503")
+        worker.channel.send(CircuitChanged("slow", CircuitView(CircuitState.OPEN, epoch=1)))
+        answer = await worker.get(wire, SLOW)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: " in answer.lower()
+        await worker.gauges()
+        assert News((Verdicts("slow", 1, refused=1),)) in worker.said
+        wire.close()
+
+
+async def test_a_trial_waits_for_its_permit(tmp_path: Path) -> None:
+    """A half-open circuit would let everybody in, or nobody ever."""
+    endpoint = Endpoint()
+    async with working(tmp_path, services=judged_services(tmp_path, endpoint.port)) as worker:
+        worker.channel.send(StandingsChanged("slow", (Standing(), Standing(Health.DOWN))))
+        worker.channel.send(CircuitChanged("slow", CircuitView(CircuitState.HALF_OPEN, epoch=2, has_permits=True)))
+        wire = await worker.connect()
+        await wire.send(SLOW)
+        await until(lambda: News((TrialAsked("slow", 2),)) in worker.said)
+        assert not endpoint.has_visitor()
+        worker.channel.send(TrialAnswer("slow", 7))
+        upstream = await endpoint.accept()
+        await upstream.read_head()
+        await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        assert (await worker.answer(wire)).startswith(HOST)
+        await until(lambda: News((TrialEnded("slow", 7, Verdict.SUCCEEDED),)) in worker.said)
+        wire.close()
+    endpoint.close()
+
+
+async def test_it_explains_how_it_would_balance(tmp_path: Path) -> None:
+    """Nobody could see what a worker thinks of an endpoint."""
+    services = judged_services(tmp_path, refusing_port())
+    async with working(tmp_path, services=services) as worker:
+        worker.channel.send(StandingsChanged("slow", (Standing(), Standing(is_ejected=True))))
+        worker.channel.send(Explain(5, "slow", b"ada", b"no token"))
+        await until(lambda: any(isinstance(message, Explained) for message in worker.said))
+        (explained,) = [message for message in worker.said if isinstance(message, Explained)]
+        assert explained.number == 5
+        assert [(seen.url, seen.is_eligible, seen.why) for seen in explained.candidates] == [
+            (services[0].endpoints[0].url, True, ""),
+            (services[0].endpoints[1].url, False, "ejected"),
+        ]
+        assert (explained.circuit, explained.bound_to, explained.home, explained.queued) == (
+            CircuitView(),
+            None,
+            None,
+            0,
+        )
+        assert explained.budget > 0
+        assert (await worker.gauges())["orion_upstream_retry_budget"] == {("slow",): explained.budget}
+
+
+async def test_attempts_in_flight_are_counted_by_endpoint(tmp_path: Path) -> None:
+    """Nobody would see which endpoint holds the requests."""
+    endpoint = Endpoint()
+    async with working(tmp_path, endpoint=endpoint.port) as worker:
+        wire = await worker.connect()
+        await wire.send(SLOW)
+        upstream = await endpoint.accept()
+        await upstream.read_head()
+        assert (await worker.gauges())["orion_endpoint_in_flight"] == {("slow", f"http://127.0.0.1:{endpoint.port}"): 1}
+        await upstream.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await wire.read_head()
+        assert sum((await worker.gauges())["orion_endpoint_in_flight"].values()) == 0
+        wire.close()
+    endpoint.close()
 
 
 # -- leaving -----------------------------------------------------------------------------------------------------------

@@ -31,12 +31,12 @@ from orion_gateway.http1.head import (
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.proxy.plane import DataPlane, PlaneSettings
-from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
+from orion_gateway.proxy.upstream import UpstreamConnection
 from orion_gateway.routing.path import judge_path
 from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_log import AccessLogSettings, open_access_log
 from orion_gateway.telemetry.metrics import RouteMetrics, ServiceMetrics
-from orion_gateway.values import Endpoint, Outcome, Route, RouteMatch, Service, ToService, Verdict
+from orion_gateway.values import Balancing, Endpoint, Outcome, Route, RouteMatch, Service, ToService, Verdict
 from tests.telemetry.finished import Ended
 
 REQUEST = (
@@ -86,9 +86,9 @@ async def main(exchanges: int = 0) -> None:
         RouteTable(routes),
         [Service("app", (endpoint,))],
         PlaneSettings(),
-        lambda service, limits, metrics: ServicePool(service, POLICIES["round_robin"](), limits, metrics, rng),
         log,
         rng,
+        lambda news: None,
     )
     client = Downstream(Door("http", 8080, plane))
     client.connection_made(Nowhere({"peername": ("127.0.0.1", 1)}))
@@ -114,7 +114,7 @@ async def main(exchanges: int = 0) -> None:
     own = b"X-Request-Id: %b\r\n" % ids.request_id
     content = b"hello world\n"
     path = judge_path(head.path)
-    policy = POLICIES["round_robin"]()
+    policy = POLICIES["round_robin"](Balancing())
     policy.update([endpoint])
     ended = Ended(head, ids=ids, endpoint=endpoint)
     of_route, of_service = RouteMetrics(), ServiceMetrics()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from orion_gateway.values import Route, Service
 
-__all__ = ["StartGateway", "endpoint", "gateway", "make_endpoint", "pytest_asyncio_loop_factories", "start_gateway"]
+__all__ = [
+    "StartGateway",
+    "deaf_port",
+    "endpoint",
+    "gateway",
+    "make_endpoint",
+    "pytest_asyncio_loop_factories",
+    "start_gateway",
+]
 
 
 class StartGateway(Protocol):
@@ -75,6 +84,29 @@ def make_endpoint() -> Iterator[Callable[..., Endpoint]]:
 def endpoint(make_endpoint: Callable[..., Endpoint]) -> Endpoint:
     """Return one listening address."""
     return make_endpoint()
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[Callable[[], int]]:
+    """Make a port whose queue of connections is full: connecting to it hangs."""
+    held: list[socket.socket] = []
+
+    def make() -> int:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(2):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            held.append(filler)
+        held.append(listener)
+        return port
+
+    yield make
+    for sock in held:
+        sock.close()
 
 
 @pytest_asyncio.fixture

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, cast
 
-from orion_gateway.balancer import POLICIES
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
 from orion_gateway.proxy.plane import DataPlane, PlaneSettings
-from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_line import FORMATS
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings
 from orion_gateway.values import (
+    Balancing,
+    BudgetRules,
+    CircuitRules,
     ConnectionLimits,
     Endpoint,
+    OutlierRules,
     Reason,
+    RetryRules,
     Route,
     RouteMatch,
     Service,
@@ -34,9 +37,9 @@ from tests.harness.wire import Wire, connect, until
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orion_gateway.http1.head import HeadLimits
+    from orion_gateway.proxy.pools import News
+    from orion_gateway.proxy.upstream import ServicePool
     from orion_gateway.telemetry.finished import Finished
-    from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Action, Rewrite
 
 EXAMPLE = "www.example.org"
@@ -83,7 +86,10 @@ class Gateway(Keeper):
         log: RecordedLog | None = None,
     ) -> None:
         self.log = log or RecordedLog()
-        super().__init__("http", 0, DataPlane(RouteTable(routes), services, settings, make_pool, self.log, Random(1)))
+        self.news: list[News] = []
+        """What the supervisor would have been told."""
+        plane = DataPlane(RouteTable(routes), services, settings, self.log, Random(1), self.news.append)
+        super().__init__("http", 0, plane)
         self.connections: set[Downstream] = set()
         self._ahead = 0.0
         self._server: asyncio.Server | None = None
@@ -180,17 +186,16 @@ class Gateway(Keeper):
         self.connections.discard(connection)
 
 
-def make_pool(service: Service, limits: HeadLimits, metrics: ServiceMetrics) -> ServicePool:
-    """Wire a pool as the composition root does."""
-    return ServicePool(service, POLICIES[service.load_balancer](), limits, metrics, Random(1))
-
-
 def make_service(
     *ports: int,
     name: str = "users",
     timeouts: UpstreamTimeouts | None = None,
     load_balancer: str = "round_robin",
     base_path: str = "",
+    balancing: Balancing | None = None,
+    outliers: OutlierRules | None = None,
+    circuit: CircuitRules | None = None,
+    budget: BudgetRules | None = None,
     **limits: float | None,
 ) -> Service:
     """Return a service with an endpoint per port of this machine; `limits` are those of `ConnectionLimits`."""
@@ -208,7 +213,10 @@ def make_service(
             )
             for port in ports
         ),
-        load_balancer=load_balancer,
+        balancing=balancing or Balancing(load_balancer),
+        outliers=outliers,
+        circuit=circuit,
+        budget=budget or BudgetRules(),
         timeouts=timeouts or UpstreamTimeouts(),
         connections=connections,
     )
@@ -224,6 +232,7 @@ def make_route(
     websocket: Websocket | None = None,
     body_limit: int | None = 10 * 1024 * 1024,
     timeouts: UpstreamTimeouts | None = None,
+    retries: RetryRules | None = None,
 ) -> Route:
     """Return a route to the service `users`, or one that does something else."""
     return Route(
@@ -234,4 +243,5 @@ def make_route(
         websocket=websocket,
         body_limit=body_limit,
         timeouts=timeouts or UpstreamTimeouts(),
+        retries=retries,
     )

@@ -1,6 +1,7 @@
 """Fixtures of the data plane's tests."""
 
 from tests.harness.fixtures import (
+    deaf_port,
     endpoint,
     gateway,
     make_endpoint,
@@ -8,4 +9,4 @@ from tests.harness.fixtures import (
     start_gateway,
 )
 
-__all__ = ["endpoint", "gateway", "make_endpoint", "pytest_asyncio_loop_factories", "start_gateway"]
+__all__ = ["deaf_port", "endpoint", "gateway", "make_endpoint", "pytest_asyncio_loop_factories", "start_gateway"]

@@ -76,7 +76,7 @@ class Watching(RoundRobin):
         super().__init__()
         self.outcomes: list[Outcome] = []
 
-    def observe(self, endpoint: Address, outcome: Outcome) -> None:
+    def observe(self, endpoint: Address, outcome: Outcome, now: float) -> None:
         self.outcomes.append(outcome)
 
 
@@ -85,7 +85,7 @@ def watch_outcomes(gateway: Gateway) -> list[Outcome]:
     pool = gateway.pool()
     watching = Watching()
     watching.update(pool.service.endpoints)
-    pool.policy = watching
+    pool.chooser.policy = watching
     return watching.outcomes
 
 

@@ -16,7 +16,7 @@ from tests.harness.gateway import EXAMPLE, make_route, make_service
 from tests.harness.wire import Wire, refusing_port, settle, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.harness.fixtures import StartGateway
@@ -49,29 +49,6 @@ async def status_of(client: Wire) -> int:
     length = head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
     await client.read(int(length))
     return int(head.split(b" ")[1])
-
-
-@pytest.fixture
-def deaf_port() -> Iterator[Callable[[], int]]:
-    """Make a port whose queue of connections is full: connecting to it hangs."""
-    held: list[socket.socket] = []
-
-    def make() -> int:
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port: int = listener.getsockname()[1]
-        for _ in range(2):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            held.append(filler)
-        held.append(listener)
-        return port
-
-    yield make
-    for sock in held:
-        sock.close()
 
 
 # -- connecting --------------------------------------------------------------------------------------------------------

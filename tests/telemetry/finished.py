@@ -25,6 +25,7 @@ class Ended(Finished):
         bytes_out: int = 11,
         is_local: bool = False,
         client: bytes = b"192.0.2.7",
+        notes: str = "",
     ) -> None:
         self.head = head
         self.method = method
@@ -37,6 +38,7 @@ class Ended(Finished):
         self.bytes_out = bytes_out
         self.is_local = is_local
         self.client = client
+        self.notes = notes
 
 
 def parse(request: bytes) -> RequestHead:

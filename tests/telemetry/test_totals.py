@@ -97,3 +97,15 @@ def test_a_copy_stands_still_while_counting_goes_on() -> None:
     assert copy.counters == {"a_total": {(): 1}}
     assert sum(copy.histograms["b_seconds"][()].buckets) == 1
     assert copy.gauges() == {"c": {(): 2}}
+
+
+def test_one_gauge_is_told_by_worker_however_many_there_are() -> None:
+    """With more endpoints than label sets nobody could see what a single one has in flight."""
+    totals = Totals()
+    for worker in (1, 2):
+        labels = [(str(number),) for number in range(MAX_LABEL_SETS + 1)]
+        totals.add(worker, Delta(gauges={(CONNECTIONS, each): float(worker) for each in labels}))
+    assert totals.by_worker(CONNECTIONS, (str(MAX_LABEL_SETS),)) == {1: 1.0, 2: 2.0}
+    assert totals.by_worker(CONNECTIONS, ("other",)) == {}
+    totals.forget(1)
+    assert totals.by_worker(CONNECTIONS, ("0",)) == {2: 2.0}

@@ -1,0 +1,56 @@
+"""Retries and hedges that no request can get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orion_gateway.routing.retry_lint import Hopeless, find_hopeless_retries
+from orion_gateway.values import HedgeRules, RetryRules, UpstreamTimeouts
+from tests.routing.requests import route
+
+AFTER_TIMEOUT = RetryRules(on=frozenset(["response_timeout"]))
+
+
+@pytest.mark.parametrize(
+    ("rules", "timeouts", "key", "why"),
+    [
+        (AFTER_TIMEOUT, UpstreamTimeouts(response=10.0, total=10.0), "on", "(10s) leaves no time"),
+        (AFTER_TIMEOUT, UpstreamTimeouts(response=None), "on", "timeouts.response is off"),
+        (RetryRules(hedge=HedgeRules(2.0)), UpstreamTimeouts(total=1.5), "hedge", "timeouts.total (1.5s) ends"),
+        (RetryRules(hedge=HedgeRules(30.0)), UpstreamTimeouts(), "hedge", "timeouts.response (30s) ends"),
+        (RetryRules(hedge=HedgeRules(40.0)), UpstreamTimeouts(total=9.0), "hedge", "timeouts.total (9s) ends"),
+    ],
+)
+def test_what_a_timeout_cuts_off_is_found(rules: RetryRules, timeouts: UpstreamTimeouts, key: str, why: str) -> None:
+    """Somebody would rely on a second attempt that is never made."""
+    routes = [route("/a"), replace(route("/b"), retries=rules, timeouts=timeouts)]
+    (found,) = find_hopeless_retries(routes)
+    assert (found.index, found.key) == (1, key)
+    assert why in found.why
+
+
+@pytest.mark.parametrize(
+    ("rules", "timeouts"),
+    [
+        (RetryRules(), UpstreamTimeouts(total=0.1)),
+        (AFTER_TIMEOUT, UpstreamTimeouts(response=10.0, total=11.0)),
+        (AFTER_TIMEOUT, UpstreamTimeouts()),
+        (RetryRules(hedge=HedgeRules()), UpstreamTimeouts(total=0.1)),
+        (RetryRules(hedge=HedgeRules(0.05)), UpstreamTimeouts()),
+        (RetryRules(max=5, backoff=(1.0, 9.0)), UpstreamTimeouts(response=5.0, total=6.0)),
+    ],
+)
+def test_what_may_happen_is_not_called_hopeless(rules: RetryRules, timeouts: UpstreamTimeouts) -> None:
+    """Waits are drawn at random and connections fail early: a strict check would refuse tables that work."""
+    assert find_hopeless_retries([replace(route("/a"), retries=rules, timeouts=timeouts)]) == []
+
+
+def test_each_mistake_of_a_route_is_told() -> None:
+    """A second mistake would show only after the first one is mended."""
+    rules = replace(AFTER_TIMEOUT, hedge=HedgeRules(3.0))
+    timeouts = UpstreamTimeouts(response=4.0, total=2.0)
+    found = find_hopeless_retries([replace(route("/a"), retries=rules, timeouts=timeouts)])
+    assert [hopeless.key for hopeless in found] == ["on", "hedge"]
+    assert found[1] == Hopeless(0, "hedge", "timeouts.total (2s) ends every request before a hedge after 3s")
