@@ -1,10 +1,13 @@
 """Orion Gateway, one worker, with its defaults; `Forwarded` is switched on, so that it adds what the others add.
 
-It is two peers: as it is installed, when its data plane is compiled, and pure, as `ORION_PURE=1` asks for.
+It is several peers: as it is installed, when its data plane is compiled; pure, as `ORION_PURE=1` asks for; guarded,
+with ejection, a circuit and retries; and another build, for before and after in one run: the `orion`
+command that the variable ORION_OTHER names.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 
 ORION = [sys.executable, "-m", "orion_gateway"]
 PURE = ["env", "ORION_PURE=1", *ORION]
+GUARDS = """\
+    outlier_detection: {}
+    circuit_breaker: {}
+    retries: {max: 1}
+"""
 COMPILED_MARK = "compiled"
 """What the first line of `orion version` says when the data plane is compiled."""
 
@@ -35,7 +43,23 @@ def prepare_pure(site: Site) -> list[str]:
     return _prepare(site, PURE)
 
 
-def _prepare(site: Site, command: list[str]) -> list[str]:
+def prepare_guarded(site: Site) -> list[str]:
+    """Write the route table for the compiled gateway with ejection, circuit and retries."""
+    if COMPILED_MARK not in _ask_version(ORION):
+        raise NotInstalledError("there is no compiled build (`make setup` makes one where gcc is)")
+    return _prepare(site, ORION, GUARDS)
+
+
+def prepare_other(site: Site) -> list[str]:
+    """Write the route table for another build and name its command."""
+    command = os.environ.get("ORION_OTHER")
+    if not command:
+        raise NotInstalledError("ORION_OTHER names no other build's `orion`")
+    _ask_version([command])
+    return _prepare(site, [command])
+
+
+def _prepare(site: Site, command: list[str], guards: str = "") -> list[str]:
     work = site.work
     switches = "forwarded: true" if work.adds_fields else _all_off()
     endpoints = "\n".join(f'      - url: "http://127.0.0.1:{port}"' for port in site.upstream_ports)
@@ -58,7 +82,7 @@ listeners:
   - {{name: http, bind: "127.0.0.1:{site.port}"}}
 services:
   upstream:
-{balancer}    endpoints:
+{balancer}{guards}    endpoints:
 {endpoints}
 routes:
 {routes}
