@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.filter_assembly import build_filters
 from orion_gateway.values import (
     Action,
     Balancing,
@@ -82,6 +83,7 @@ def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
         priority=route.priority,
         rewrite=_build_rewrite(route),
         websocket=Websocket(websocket.origins, websocket.idle) if websocket is not None and websocket.enabled else None,
+        filters=build_filters(loaded, index),
         body_limit=body_limit,
         timeouts=route.timeouts.over(config.defaults.timeouts.over(base)),
         retries=retries,

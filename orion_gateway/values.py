@@ -89,6 +89,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the gateway's own, that a filter gives.
+
+    `content` None, with a status from 400: the error body of the gateway, in the format that the client accepts, with
+    `message` and `reason`.
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content: bytes | None = None
+    message: str = ""
+    """A sentence for the client; empty: the reason's own."""
+    reason: Reason = Reason.HTTP_REQUEST_DENIED
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where in the table a setting stands: file as the user named it, line and column from 1."""
 
@@ -438,6 +454,21 @@ class Websocket:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterUse:
+    """A filter in the list of a route. `kind` is a name of `filters.FILTERS`, `rules` what its class is made with."""
+
+    kind: str
+    rules: object
+    name: str
+    """What metrics and logs call it: its name in the table, else its kind, with a number when there are several."""
+    is_named: bool = False
+    """It has one state wherever it is used."""
+    enforce: bool = True
+    """False: it only counts and logs what it would have decided."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One route of the table, with everything that has a default filled in. `place` is where it stands."""
 
@@ -448,6 +479,7 @@ class Route:
     priority: int = 0
     rewrite: Rewrite | None = None
     websocket: Websocket | None = None
+    filters: tuple[FilterUse, ...] = ()
     body_limit: int | None = 10 * 1024 * 1024
     timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
     retries: RetryRules | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orion_gateway.config.addresses import Bind, read_bind
+from orion_gateway.config.filter_checks import check_filters, is_filled_in_filter
 from orion_gateway.config.http_words import REPLACEMENT_GROUP, TEMPLATE, TEMPLATE_NAMES, groups_of
 from orion_gateway.config.lookup import find_equal, is_true, items_at, mapping_at, node_at, read_as, text_of, written_in
 from orion_gateway.config.nodes import MappingNode, Node, ScalarNode, begin_of, walk
@@ -32,6 +33,7 @@ FILLED_IN = {
 }
 """Where templates of the request are filled in, without the number or name of the route or service."""
 
+FILLED_IN_WORDS = "redirect.location, respond.body and the values of request_headers and response_headers"
 PATH_REWRITES = ("strip_prefix", "path", "regex")
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
 """Addresses that stand for all of their family, and the sign that an address of that family has."""
@@ -55,6 +57,7 @@ def check_table(root: MappingNode, report: Report, *, are_services_known: bool) 
     if services and are_services_known:
         check_fallbacks(services, report)
     check_retries(root, report)
+    check_filters(root, report)
     for route in routes:
         _check_answerer(route, report)
         _check_match(route, report)
@@ -228,10 +231,10 @@ def _check_templates(root: MappingNode, report: Report) -> None:
     for path, node in walk(root):
         if not isinstance(node, ScalarNode) or "${request." not in node.raw:
             continue
-        is_filled = (path[0], path[2:]) in FILLED_IN
+        is_filled = (path[0], path[2:]) in FILLED_IN or is_filled_in_filter(path)
         for match in TEMPLATE.finditer(node.raw):
             if not is_filled:
-                hint = "they are in redirect.location and respond.body; write $${ for a literal ${"
+                hint = f"they are in {FILLED_IN_WORDS}; write $${{ for a literal ${{"
                 report(node.span, "E0306", "templates of the request are not filled in here", help=hint)
                 break
             if match["name"] not in TEMPLATE_NAMES or not match["end"]:

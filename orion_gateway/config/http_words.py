@@ -15,6 +15,22 @@ from orion_gateway.config.suggest import closest
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FIELD_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Fields of the connection (RFC 9110, section 7.6.1), which no edit reaches."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 FRAMING_FIELDS = frozenset(
     ("connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
@@ -52,6 +68,19 @@ def read_response_field_name(value: object) -> str:
     text = read_field_name(value)
     if text.lower() in FRAMING_FIELDS:
         raise fail("E0207", "this field is written by the gateway itself")
+    return text
+
+
+def read_edited_field_name(value: object) -> str:
+    """Return the name of a field that a filter may edit."""
+    text = read_field_name(value)
+    lower = re.sub(r"[_.]", "-", text.lower())
+    if lower == "host":
+        raise fail("E0207", "Host is not for filters", hint="`rewrite.host: upstream` sends the endpoint's own")
+    if lower == "content-length" or lower in HOP_BY_HOP:
+        raise fail("E0207", "this field is written by the gateway itself")
+    if lower.startswith("x-orion-"):
+        raise fail("E0207", "X-Orion-* is how the gateway speaks to services; nothing else may say it")
     return text
 
 
@@ -132,6 +161,7 @@ def read_redirect_status(value: object) -> int:
 Method = Annotated[str, Kind("method", read_method, {"type": "string"})]
 FieldName = Annotated[str, Kind("field name", read_field_name, {"type": "string"})]
 ResponseFieldName = Annotated[str, Kind("field name", read_response_field_name, {"type": "string"})]
+EditedFieldName = Annotated[str, Kind("field name", read_edited_field_name, {"type": "string"})]
 FieldValue = Annotated[str, Kind("field value", read_field_value, {"type": "string"})]
 Regex = Annotated[str, Kind("regular expression", read_regex, {"type": "string"})]
 Replacement = Annotated[str, Kind("replacement", read_replacement, {"type": "string"})]

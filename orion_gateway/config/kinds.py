@@ -314,14 +314,12 @@ Share = Annotated[float, Kind("share", read_share, {"type": "string", "pattern":
 Flag = Annotated[bool, Kind("true or false", read_flag, {"type": "boolean"})]
 TEXT = Kind("text", read_text, {"type": "string"})
 Text = Annotated[str, TEXT]
-Name = Annotated[
-    str,
-    pattern_kind(
-        "name",
-        r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
-        'a name of up to 100 letters, digits, "-", "_" and ".", beginning with a letter or digit',
-    ),
-]
+NAME = pattern_kind(
+    "name",
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    'a name of up to 100 letters, digits, "-", "_" and ".", beginning with a letter or digit',
+)
+Name = Annotated[str, NAME]
 Token = Annotated[SecretStr, Kind("secret of at least 16 characters", read_token, {"type": "string"})]
 SampleKey = Annotated[str, Kind("status", read_sample_key, {"type": "string"})]
 LogPath = Annotated[str, Kind("`stdout` \\| `stderr` \\| `off` or path", read_log_path, {"type": "string"})]

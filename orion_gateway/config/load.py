@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 16 << 20
 LARGEST_SECRET = 1 << 20
-INCLUDABLE = ("services", "routes")
+INCLUDABLE = ("services", "filters", "routes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _find_reference(span: Span, position: int) -> Span:
 
 
 def _include(root: MappingNode, source: Source, variables: Mapping[str, str], report: Report) -> bool:
-    """Add the services and routes of the included files to the table; return whether all of them were read."""
+    """Add the services, filters and routes of the included files to the table; return whether all of them were read."""
     patterns = root.entries.get("include")
     if not isinstance(patterns, ListNode):
         return True
@@ -229,30 +229,31 @@ def _include_file(
                 part.keys[key], "E0108", "an included file cannot include others", help="name them in the table itself"
             )
         elif key not in INCLUDABLE:
-            hint = f"an included file has only {' and '.join(INCLUDABLE)}"
+            hint = f"an included file has only {', '.join(INCLUDABLE[:-1])} and {INCLUDABLE[-1]}"
             report(part.keys[key], "E0102", f'unknown key "{key}" in an included file', closest(key, INCLUDABLE), hint)
-    are_added = _add_services(root, part, report)
-    return _add_routes(root, part, report) and are_added
+    are_added = [_add_named(root, part, "services", report), _add_named(root, part, "filters", report)]
+    return _add_routes(root, part, report) and all(are_added)
 
 
-def _add_services(root: MappingNode, part: MappingNode, report: Report) -> bool:
-    added = part.entries.get("services")
+def _add_named(root: MappingNode, part: MappingNode, group: str, report: Report) -> bool:
+    """Add what stands under names of its own: services or filters."""
+    added = part.entries.get(group)
     if added is None:
         return True
-    present = root.entries.setdefault("services", MappingNode(added.span, is_flow=False))
-    root.keys.setdefault("services", part.keys["services"])
+    present = root.entries.setdefault(group, MappingNode(added.span, is_flow=False))
+    root.keys.setdefault(group, part.keys[group])
     if not isinstance(added, MappingNode) or not isinstance(present, MappingNode):
         _report_type(report, added, MappingNode, "expected a mapping")
         return False
     # A copy: the mapping of the table may have an alias somewhere.
     merged = replace(present, entries=dict(present.entries), keys=dict(present.keys))
-    for name, service in added.entries.items():
+    for name, entry in added.entries.items():
         if name in merged.entries:
             first = merged.keys[name].place
-            report(added.keys[name], "E0302", f'two services are named "{name}"', help=f"the other is at {first}")
+            report(added.keys[name], "E0302", f'two {group} are named "{name}"', help=f"the other is at {first}")
         else:
-            merged.entries[name], merged.keys[name] = service, added.keys[name]
-    root.entries["services"] = merged
+            merged.entries[name], merged.keys[name] = entry, added.keys[name]
+    root.entries[group] = merged
     return True
 
 

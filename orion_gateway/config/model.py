@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from orion_gateway.config.addresses import BindAddress, Cidr, EndpointAddress, HostPattern, Origin
 from orion_gateway.config.answers import RedirectConfig, RespondConfig
+from orion_gateway.config.filters import FilterConfig, FilterList
 from orion_gateway.config.http_words import FieldName, Method, Regex, Replacement
 from orion_gateway.config.kinds import (
     TEXT,
@@ -414,6 +415,12 @@ class RouteConfig(Table):
     websocket: WebsocketConfig | None = key(
         None, "Whether WebSockets are taken; left out: they are not.", {"enabled": True}
     )
+    filters: FilterList = key(
+        None,
+        "The filters that its exchanges pass, in this order, and back in the reverse one. Each is a filter, the name "
+        "of one of the table, or `defaults` for those of all routes. Left out: what `defaults.filters` says.",
+        ["defaults", {"request_headers": {"remove": ["X-Debug"]}}],
+    )
     limits: OwnLimits = section(OwnLimits, "Limits of this route.", {"body": "100MiB"})
     timeouts: OwnTimeouts = section(OwnTimeouts, "Timeouts of this route.", {"response": "2m"})
     retries: Annotated[OwnRetries | None, OrOff()] = key(
@@ -428,6 +435,11 @@ class RouteConfig(Table):
 class Defaults(Table):
     """What all routes have that do not say otherwise."""
 
+    filters: FilterList = key(
+        [],
+        "The filters of all routes that do not list their own.",
+        [{"request_headers": {"remove": ["X-Debug"]}}],
+    )
     timeouts: OwnTimeouts = section(OwnTimeouts, "Timeouts of all routes.", {"response": "10s"})
     retries: Annotated[OwnRetries | None, OrOff()] = key(
         None,
@@ -456,6 +468,11 @@ class Config(Table):
         {},
         "The services, by name.",
         {"users": {"endpoints": [{"url": "http://127.0.0.1:3002"}]}},
+    )
+    filters: dict[Name, FilterConfig] = key(
+        {},
+        "Filters that routes use by name; each has one state wherever it is used.",
+        {"tidy": {"request_headers": {"remove": ["X-Debug"]}}},
     )
     defaults: Defaults = section(
         Defaults, "What all routes have that do not say otherwise.", {"timeouts": {"response": "10s"}}

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    JsonValue,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from orion_gateway.config.kinds import Kind, fail
@@ -74,4 +82,46 @@ class OrOff:
         return {"anyOf": [{"const": "off"}, *(option for option in options if option != {"type": "null"})]}
 
 
-ShortForm = OrText | OrOff
+class OrNone:
+    """Lets `none` stand for an empty list."""
+
+    name = "`none`"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: object) -> object:
+            if value == "none":
+                return []
+            if value is False or (isinstance(value, str) and (value in {"no", "off"} or closest(value, ["none"]))):
+                raise fail("E0201", "expected a list, or none", suggestion="none")
+            return value
+
+        return core_schema.no_info_before_validator_function(read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        options = handler(schema)["anyOf"]
+        return {"anyOf": [{"const": "none"}, *(option for option in options if option != {"type": "null"})]}
+
+
+@dataclass(frozen=True)
+class OrName:
+    """Lets a name stand for a mapping that is written elsewhere. The field is a `model | str`."""
+
+    kind: Kind
+    model: type[Table]
+
+    @property
+    def name(self) -> str:
+        """What the reference page calls the short form."""
+        return self.kind.name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+            return self.kind.read(value) if isinstance(value, str) else validate(value)
+
+        return core_schema.no_info_wrap_validator_function(read, handler.generate_schema(self.model))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [self.kind.__get_pydantic_json_schema__(schema, handler), handler(schema)]}
+
+
+ShortForm = OrText | OrOff | OrNone | OrName

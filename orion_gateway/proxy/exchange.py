@@ -14,6 +14,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from orion_gateway.breaker.gate import Entry
+from orion_gateway.filters.template import fill
 from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
 from orion_gateway.http1.identifiers import UNKNOWN, Identifiers, choose_identifiers
@@ -26,7 +27,6 @@ from orion_gateway.proxy.persistence import Persistence, may_hedge
 from orion_gateway.proxy.reasons import STATUS_OF, UPSTREAM_FAULTS
 from orion_gateway.proxy.reply import date_line, proxy_status, render_error, render_local
 from orion_gateway.proxy.retry import IDEMPOTENT, may_repeat_on_fresh_connection
-from orion_gateway.proxy.template import fill
 from orion_gateway.proxy.tunnel import completes_handshake
 from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, Respond, UpstreamTimeouts, Verdict
 

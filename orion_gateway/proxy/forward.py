@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orion_gateway.proxy.template import fill
+from orion_gateway.filters.template import fill
 from orion_gateway.proxy.tunnel import VERSION, judge_handshake
 from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.path import PathRefused, judge_path

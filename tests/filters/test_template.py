@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from orion_gateway.filters.template import fill
 from orion_gateway.http1.head import HeadLimits, RequestHead, parse_request
-from orion_gateway.proxy.template import fill
 
 
 def read(target: str) -> RequestHead:

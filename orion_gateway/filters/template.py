@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orion_gateway.http1.head import RequestHead
+    from orion_gateway.filters.filter import RequestHead
 
 _VALUE = re.compile(rb"\$\{request\.(host|path|query|target)\}")
 

@@ -1,0 +1,47 @@
+"""The model of filters: what each that is built in may be told. `filter_checks` judges whether entries fit together."""
+
+from typing import Annotated
+
+from orion_gateway.config.http_words import EditedFieldName, FieldValue
+from orion_gateway.config.kinds import NAME
+from orion_gateway.config.table import OrName, OrNone, Table, key
+
+_EDITS = {"X-Tier": "gold"}
+
+
+class RequestHeadersConfig(Table):
+    """Edits of the fields of requests. They are made in the order remove, set, add."""
+
+    set: dict[EditedFieldName, FieldValue] = key({}, "Fields that get this one value.", {"X-Host": "${request.host}"})
+    add: dict[EditedFieldName, FieldValue] = key({}, "Fields that are added beside those of the client.", _EDITS)
+    remove: tuple[EditedFieldName, ...] = key([], "Fields that are left out.", ["X-Debug"])
+
+
+class ResponseHeadersConfig(Table):
+    """Edits of the fields of responses, local answers included. They are made in the order remove, set, add."""
+
+    set: dict[EditedFieldName, FieldValue] = key({}, "Fields that get this one value.", {"X-Path": "${request.path}"})
+    add: dict[EditedFieldName, FieldValue] = key({}, "Fields that are added beside those of the endpoint.", _EDITS)
+    remove: tuple[EditedFieldName, ...] = key([], "Fields that are left out.", ["X-Powered-By"])
+
+
+class FilterConfig(Table):
+    """A filter: exactly one of the keys, which says what it is."""
+
+    request_headers: RequestHeadersConfig | None = key(
+        None, "Edits the fields of requests.", {"remove": ["X-Debug"], "set": {"X-Tier": "gold"}}
+    )
+    response_headers: ResponseHeadersConfig | None = key(
+        None, "Edits the fields of responses.", {"remove": ["Server", "X-Powered-By"]}
+    )
+
+    @property
+    def kind(self) -> str:
+        """The key that is written."""
+        return next(iter(self.model_fields_set))
+
+
+FilterEntry = Annotated[FilterConfig | str, OrName(NAME, FilterConfig)]
+"""A filter written where it is used, or the name of one under `filters`, or `defaults`."""
+
+FilterList = Annotated[tuple[FilterEntry, ...] | None, OrNone()]
