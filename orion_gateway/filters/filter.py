@@ -182,6 +182,8 @@ class Filter:
     """It judges by who asks."""
     stores: ClassVar[bool] = False
     """It keeps answers for others."""
+    answers_preflight: ClassVar[bool] = False
+    """It answers CORS preflights for its route, ahead of every other filter."""
 
     request_body: BodyNeed = NO_BODY
     response_body: BodyNeed = NO_BODY
@@ -193,6 +195,10 @@ class Filter:
     def on_response(self, exchange: Exchange) -> Awaitable[None] | None:
         """See the head of the response (`exchange.response`); edit it."""
         return None
+
+    def answer_preflight(self, exchange: Exchange) -> Reply:
+        """Answer a CORS preflight that asks for this route; only when `answers_preflight`."""
+        raise NotImplementedError
 
     def open_request(self, exchange: Exchange) -> BodyStream | None:
         """Return what the content of this request passes through (`request_body` is STREAM), None to let it pass."""

@@ -19,6 +19,8 @@ _RATE_GRACE = 10.0
 class Phase(Enum):
     """Where the way to the answer stands."""
 
+    FILTERING = auto()
+    """A filter waits for something, before or behind the attempts."""
     QUEUED = auto()
     CONNECTING = auto()
     WAITING = auto()

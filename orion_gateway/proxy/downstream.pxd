@@ -4,6 +4,7 @@ from orion_gateway.http1.body cimport Body
 from orion_gateway.http1.fields cimport Peer
 from orion_gateway.http1.parsed cimport RequestHead
 from orion_gateway.http1.request cimport parse_request
+from orion_gateway.proxy.client cimport Client
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.keeper cimport Keeper
 from orion_gateway.proxy.plane cimport DataPlane
@@ -13,17 +14,12 @@ cdef Py_ssize_t _MAX_WAITING
 cdef int _MAX_IN_A_ROW
 
 
-cdef class Downstream:
-    cdef public double blocked_since
+cdef class Downstream(Client):
     cdef public Body body
     cdef public Exchange exchange
-    cdef public bint is_closed
-    cdef public bint keep_alive
-    cdef public Peer peer
     cdef public str peer_name
     cdef public DataPlane plane
     cdef public double since
-    cdef public object transport
     cdef bint _at_end
     cdef readonly bytes _buffer
     cdef Py_ssize_t _discarded

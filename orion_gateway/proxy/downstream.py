@@ -24,6 +24,7 @@ from orion_gateway.http1.body import Body, BodyRefused, ChunkedBody, NoBody, Unt
 from orion_gateway.http1.fields import Address, Peer
 from orion_gateway.http1.parsed import Refusal, RequestHead
 from orion_gateway.http1.request import parse_request
+from orion_gateway.proxy.client import Client
 from orion_gateway.proxy.exchange import Exchange
 from orion_gateway.proxy.forward import begin
 from orion_gateway.values import Reason
@@ -53,7 +54,7 @@ _RESET = struct.pack("ii", 1, 0)
 log = structlog.get_logger()
 
 
-class Downstream:
+class Downstream(Client):
     """One connection of a client; an `asyncio.Protocol` by its methods."""
 
     __slots__ = (
@@ -68,16 +69,11 @@ class Downstream:
         "_keeper",
         "_seen",
         "_unwritten",
-        "blocked_since",
         "body",
         "exchange",
-        "is_closed",
-        "keep_alive",
-        "peer",
         "peer_name",
         "plane",
         "since",
-        "transport",
     )
 
     def __init__(self, keeper: Keeper, client: str | None = None) -> None:
@@ -94,11 +90,9 @@ class Downstream:
         """How the request in progress is read."""
         self.keep_alive = True
         self.is_closed = False
-        """Nothing is written any more: it was closed from here, or is gone."""
         self.since = monotonic()
         """Since when it waits: for its first byte, for the rest of a head, for its next request, for its end."""
         self.blocked_since = 0.0
-        """Since when the client has taken nothing although bytes wait for it; 0 while writing is free."""
         self._unwritten = 0  # what waited for the client when that was last looked at
         self._buffer = b""
         self._seen = 0  # bytes of the buffer that hold no end of a head
@@ -173,11 +167,6 @@ class Downstream:
             self._advance(monotonic())
 
     # -- for the exchange -------------------------------------------------------------------------------------------
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether writing is pointless: uvloop raises on a transport that is gone."""
-        return self.is_closed or self.transport.is_closing()
 
     @property
     def unwritten(self) -> int:

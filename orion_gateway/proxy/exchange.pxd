@@ -4,14 +4,17 @@ from orion_gateway.breaker.gate cimport Gate
 from orion_gateway.http1.identifiers cimport Identifiers, choose_identifiers
 from orion_gateway.http1.parsed cimport RequestHead, ResponseHead
 from orion_gateway.http1.render cimport render_request, render_response
-from orion_gateway.proxy.attempt cimport Attempt
+from orion_gateway.proxy.chain cimport Chain
 from orion_gateway.proxy.downstream cimport Downstream
-from orion_gateway.proxy.plane cimport LiveRoute
+from orion_gateway.proxy.plane cimport DataPlane, LiveRoute
+from orion_gateway.proxy.relay cimport Relay, write_pieces
 from orion_gateway.proxy.upstream cimport ServicePool, UpstreamConnection
 from orion_gateway.values cimport Endpoint, Outcome
 
 
 cdef object _NO_BODY
+cdef object _FILTERING
+cdef object _REFUSED
 cdef object _BY_LENGTH
 cdef object _CHUNKED
 cdef object _UNTIL_CLOSE
@@ -24,49 +27,37 @@ cdef object _ANSWERED
 cdef object _SUCCEEDED
 cdef object _FAILED
 cdef object _ABANDONED
-cdef Py_ssize_t _JOINED
-cdef Py_ssize_t _SMALL
 
 
-cdef class Exchange(Attempt):
-    cdef public bint awaits_continue
-    cdef public Downstream downstream
+cdef class Exchange(Relay):
+    cdef public Chain chain
     cdef public long long epoch
-    cdef public bint expects_upgrade
-    cdef public bint is_tunnel
     cdef public object params
     cdef public long long permit
-    cdef public object persistence
-    cdef public object phase
+    cdef public DataPlane plane
     cdef public ServicePool pool
     cdef public object queue_timeout
+    cdef public Py_ssize_t ran
     cdef public int refreshed
-    cdef public bint request_done
-    cdef public object request_limit
-    cdef public double request_progress
     cdef public object retries
     cdef public LiveRoute route
-    cdef public double since
-    cdef public double started
     cdef public bytes target
-    cdef public object tunnel_idle
-    cdef public double unread_since
-    cdef public double unread_total
-    cdef public UpstreamConnection upstream
     cdef public object upstream_timeouts
     cdef double _attempt_started
     cdef bytes _bound
-    cdef bint _has_begun
     cdef bint _has_interim
-    cdef list _held
-    cdef bint _is_chunked_down
-    cdef bint _is_chunked_up
-    cdef list _outgoing
+    cdef bint _has_passed
+    cdef bint _is_reusable
+    cdef bytes _last_trailers
     cdef bint _place_returned
+    cdef object _reason
     cdef bint _repeated
     cdef ResponseHead _response
     cdef double _sent_at
-    cdef bytes _trailers
+    cdef ResponseHead _shown
+    cdef dict _state
+    cdef object _verdict
+    cdef list _whole
 
     cpdef Identifiers identify(self)
     cpdef start(self, ServicePool pool, bytes target)
@@ -75,8 +66,17 @@ cdef class Exchange(Attempt):
     cdef bint _enter(self, Gate gate, double now) except -1
     cdef _fall_back(self, double now)
     cdef _begin_attempts(self, ServicePool pool, double now)
-    cpdef take_request(self, object pieces, double now)
-    cpdef end_request(self, double now, bytes trailers=*)
+    cpdef bint has_started(self) except -1
+    cpdef pass_response(self, double now)
+    cdef _send_head(self, double now)
+    cdef _end_content(self)
+    cpdef proceed(self, double now)
+    cpdef dispatch(self, double now)
+    cdef _forget_answer(self)
+    cdef _answer(self, int status, bytes content, object headers, object verdict, object reason, double now)
+    cdef _pass_local(self, double now)
+    cdef _write_whole(self, double now)
+    cdef bytes _own_lines(self)
     cpdef abandon(self, double now)
     cpdef bytes render_head(self, Endpoint endpoint, double now)
     cpdef bint can_replay(self) except -1
@@ -85,14 +85,8 @@ cdef class Exchange(Attempt):
     cdef bytes _bind_client(self)
     cdef bytes _find_client(self)
     cdef _tell_circuit(self, object verdict, double now)
-    cdef bytes _last_chunk(self)
-    cdef _send(self, UpstreamConnection connection, object pieces)
-    cdef _flush(self)
     cdef _give_place_back(self, object verdict, object reason, double now, bint sent=*, int status=*)
     cdef bint _can_drain(self)
     cdef _end_answer(self, object verdict, object reason, double now)
     cdef _finish(self, object verdict, object reason, double now)
 
-
-@cython.locals(size=Py_ssize_t)
-cdef _write(object transport, object pieces)

@@ -1,8 +1,8 @@
-"""One request in flight and its response: the relay between a client and an endpoint, with back-pressure both ways.
+"""One request in flight and its response: attempts at endpoints, answers, and the end.
 
-`forward` decides what happens to a request; this module carries it out: it writes what was decided, counts, keeps the
-marks that timeouts are judged by, and ends every exchange exactly once with one record. A WebSocket is an exchange like
-any other whose two bodies are open-ended after the 101.
+`forward` decides what happens to a request; this module carries it out: it asks circuit and pool, makes attempts,
+writes heads and answers, keeps the marks that timeouts are judged by, and ends every exchange exactly once with one
+record. `relay` moves the content, `chain` and `filtering` run the filters.
 
 `now` is monotonic seconds, read once by the callback of the connection on which something happened.
 """
@@ -13,108 +13,116 @@ import math
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+import structlog
+
 from orion_gateway.breaker.gate import Entry
 from orion_gateway.filters.template import fill
-from orion_gateway.http1.body import ChunkedBody, Payload, UntilCloseBody, encode_chunk, encode_last_chunk
+from orion_gateway.http1.body import ChunkedBody, Payload, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
 from orion_gateway.http1.identifiers import UNKNOWN, Identifiers, choose_identifiers
 from orion_gateway.http1.parsed import Framing, RequestHead, ResponseHead
 from orion_gateway.http1.render import render_request, render_response
+
+# As modules, because they import this one, too.
+from orion_gateway.proxy import chain as chains
+from orion_gateway.proxy import forward
 from orion_gateway.proxy.affinity import find_cookie, render_cookie
-from orion_gateway.proxy.attempt import Attempt
 from orion_gateway.proxy.deadline import Phase, find_overdue
+from orion_gateway.proxy.filtering import Filtering
 from orion_gateway.proxy.persistence import Persistence, may_hedge
 from orion_gateway.proxy.reasons import STATUS_OF, UPSTREAM_FAULTS
-from orion_gateway.proxy.reply import date_line, proxy_status, render_error, render_local
+from orion_gateway.proxy.relay import Relay, write_pieces
+from orion_gateway.proxy.reply import (
+    WITHOUT_CONTENT,
+    begin_local,
+    date_line,
+    fields_of,
+    proxy_status,
+    render_error,
+    render_local,
+)
 from orion_gateway.proxy.retry import IDEMPOTENT, may_repeat_on_fresh_connection
-from orion_gateway.proxy.tunnel import completes_handshake
 from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, Respond, UpstreamTimeouts, Verdict
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orion_gateway.breaker.gate import Gate
-    from orion_gateway.http1.fields import Peer
+    from orion_gateway.http1.fields import Address, Peer
+    from orion_gateway.proxy.chain import Chain
     from orion_gateway.proxy.downstream import Downstream
     from orion_gateway.proxy.hedge import Hedge
-    from orion_gateway.proxy.plane import LiveRoute
+    from orion_gateway.proxy.plane import DataPlane, LiveRoute
     from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
-    from orion_gateway.values import RetryRules
+    from orion_gateway.values import Reply, RetryRules
 
 DRAINABLE = 256 * 1024
 """Bytes of an unwanted request body that are read away to keep the connection; above it the connection is closed."""
-
-_JOINED = 16 * 1024
-_SMALL = 512
-"""Up to `_JOINED` bytes, or with pieces below `_SMALL`, copying them into one is cheaper than a vectored write."""
 
 CLIENT_CLOSED_REQUEST = 499
 """The status logged for a client that left before the answer began (nginx's code; never sent)."""
 
 # Members of enumerations are found once: compiled, a look-up costs as much as what surrounds it.
-_NO_BODY, _BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
+_BY_LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
+_NO_BODY, _FILTERING = Framing.NONE, Phase.FILTERING
 _QUEUED, _CONNECTING, _WAITING = Phase.QUEUED, Phase.CONNECTING, Phase.WAITING
 _BACKING_OFF, _RECEIVING, _ANSWERED = Phase.BACKING_OFF, Phase.RECEIVING, Phase.ANSWERED
-_SUCCEEDED, _FAILED, _ABANDONED = Verdict.SUCCEEDED, Verdict.FAILED, Verdict.ABANDONED
+_SUCCEEDED, _FAILED, _ABANDONED, _REFUSED = Verdict
 
 _ATTEMPT_TIMEOUTS = frozenset([Reason.CONNECTION_TIMEOUT, Reason.HTTP_RESPONSE_TIMEOUT])
 """What ends an attempt and not yet the exchange."""
+
+log = structlog.get_logger()
 
 _NO_TIMEOUTS = UpstreamTimeouts(connect=None, response=None, idle=None, total=None)
 _NO_PARAMS: Mapping[str, bytes] = {}
 
 
-class Exchange(Attempt):
+class Exchange(Relay):
     """The state of one request and its response. It ends once: `_finish` is the only way out."""
 
     __slots__ = (
         "_attempt_started",
         "_bound",
-        "_has_begun",
         "_has_interim",
-        "_held",
-        "_is_chunked_down",
-        "_is_chunked_up",
-        "_outgoing",
+        "_has_passed",
+        "_is_reusable",
+        "_last_trailers",
         "_place_returned",
+        "_reason",
         "_repeated",
         "_response",
         "_sent_at",
-        "_trailers",
-        "awaits_continue",
-        "downstream",
+        "_shown",
+        "_state",
+        "_verdict",
+        "_whole",
+        "chain",
         "epoch",
-        "expects_upgrade",
-        "is_tunnel",
         "params",
         "permit",
-        "persistence",
-        "phase",
+        "plane",
         "pool",
         "queue_timeout",
+        "ran",
         "refreshed",
-        "request_done",
-        "request_limit",
-        "request_progress",
         "retries",
         "route",
-        "since",
-        "started",
         "target",
-        "tunnel_idle",
-        "unread_since",
-        "unread_total",
-        "upstream",
         "upstream_timeouts",
     )
 
     def __init__(self, downstream: Downstream, head: RequestHead, now: float) -> None:
-        self.method = head.method
-        self.downstream = downstream
-        self.head = head
+        self._begin(downstream, head, now)
+        self.plane: DataPlane = downstream.plane
+        """The generation under which it began, and ends."""
         self.ids = UNKNOWN
         self.route: LiveRoute | None = None
+        self.chain: Chain | None = None
+        """The filters of its route."""
+        self.ran = 0
+        """How many of them have seen the request."""
         self.params = _NO_PARAMS
         """What the path of the route took, by name."""
         self.pool: ServicePool | None = None
@@ -128,54 +136,37 @@ class Exchange(Attempt):
         self.permit = 0
         """The number of its permit as a trial of a half-open circuit, or 0."""
         self.retries: RetryRules | None = None
-        self.persistence: Persistence | None = None
-        self.upstream: UpstreamConnection | None = None
         self.target = b""
         """The request target as sent upstream, before an endpoint's base path."""
         self.attempts = 0
         self.refreshed = 0
         """How many of the attempts only took a fresh connection instead of one that was closed: they are no retries."""
-        self.started = self.since = self.request_progress = now
-        self.phase = _QUEUED
-        self.request_done = head.framing is _NO_BODY
-        self.request_bytes = 0
-        self.request_limit: int | None = None
-        self.unread_since = 0.0
-        self.unread_total = 0.0
-        self.awaits_continue = head.expects_continue
         self.upstream_timeouts = _NO_TIMEOUTS
         self.queue_timeout: float | None = None
-        self.tunnel_idle: float | None = None
-        self.expects_upgrade = False
-        self.is_tunnel = False
         self.is_local = True
         self.client = downstream.peer.text
         self.status = 0
-        self.bytes_out = 0
         self.upstream_duration = 0.0
-        self._is_chunked_up = head.framing is _CHUNKED
-        self._is_chunked_down = False
-        self._held: list[Payload] = []  # content that waits for a connection
-        self._outgoing: list[Payload] = []  # what goes to the client with the next flush
-        self._has_begun = False  # something of the response has been written
         self._has_interim = False  # a 1xx has been passed on
         self._bound = b""  # the endpoint that the client's cookie names
-        self._trailers = b""
-        self._response: ResponseHead | None = None
+        self._response: ResponseHead | None = None  # of the endpoint
+        self._shown: ResponseHead | None = None  # what the client gets, of the endpoint or from here
+        self._is_reusable = False  # the connection, behind this response
+        self._last_trailers = b""
+        self._whole: list[Payload] | None = None  # content that goes out only when all of it is there
+        self._has_passed = False  # content of an answer from here has been through the filters
+        self._verdict = _SUCCEEDED
+        self._reason: Reason | None = None
+        self._state: dict[object, object] | None = None
         self._attempt_started = 0.0
         self._sent_at = 0.0
         self._repeated = False  # on a fresh connection, since the endpoint was chosen
         self._place_returned = False
 
-    @property
-    def client_blocked_since(self) -> float:
-        """Since when the client has taken nothing although bytes wait for it; 0 while it takes them."""
-        return self.downstream.blocked_since
-
     def identify(self) -> Identifiers:
         """Return the ids of the request, chosen when somebody first asks."""
         if self.ids is UNKNOWN:
-            plane = self.downstream.plane
+            plane = self.plane
             is_trusted = self.downstream.peer.is_trusted
             self.ids = choose_identifiers(self.head, plane.forwarded, plane.take_random(), is_trusted)
         return self.ids
@@ -184,6 +175,10 @@ class Exchange(Attempt):
         """Ask the service for a connection, now or when a place is free."""
         self.target = target
         self._turn_to(pool, self.started)
+
+    def has_started(self) -> bool:
+        """Whether it is known what becomes of the request's content."""
+        return self.pool is not None or self.phase is _FILTERING
 
     def _turn_to(self, pool: ServicePool, now: float) -> None:
         """Go to a service, if its circuit lets it."""
@@ -266,44 +261,6 @@ class Exchange(Attempt):
 
     # -- what the client's side tells -------------------------------------------------------------------------------
 
-    @property
-    def wants_request(self) -> bool:
-        """Whether bytes of the request can be taken now; otherwise the client is not read from."""
-        return self.unread_since == 0.0
-
-    def take_request(self, pieces: Sequence[Payload], now: float) -> None:
-        """Relay content of the request, or hold it until a connection stands."""
-        for piece in pieces:
-            self.request_bytes += len(piece)
-        self.request_progress = now
-        self.awaits_continue = False
-        if self.phase is _ANSWERED:
-            return  # read away, so that the connection can be kept
-        if self.request_limit is not None and self.request_bytes > self.request_limit and not self.is_tunnel:
-            self.fail(Reason.REQUEST_TOO_LARGE, now)
-        elif self.upstream is not None:
-            if self.persistence is not None:
-                self.persistence.keep(pieces)
-            self._send(self.upstream, encode_chunk(pieces) if self._is_chunked_up else pieces)
-        else:
-            self._held += pieces
-            if self.pool is not None:  # else `start` is still to come
-                self.block_request(now)
-
-    def end_request(self, now: float, trailers: bytes = b"") -> None:
-        """Take the end of the request's content."""
-        self.request_done = True
-        if self.phase is _ANSWERED:
-            self.downstream.end_exchange(now, keep=True)
-            return
-        self._trailers = trailers
-        self.unblock_request(now)  # nothing more will be held, and only who reads sees a client leave
-        if self.upstream is not None:
-            if self.phase is _WAITING:
-                self.since = now
-            if self._is_chunked_up:
-                self._send(self.upstream, [self._last_chunk()])
-
     def abandon(self, now: float) -> None:
         """Stop: the client is gone. A tunnel ends well this way; anything else is no verdict about the endpoint."""
         if self.phase is _ANSWERED:
@@ -313,17 +270,6 @@ class Exchange(Attempt):
         else:
             self._stop_upstream(_ABANDONED, Reason.CLIENT_GONE, now)
             self._finish(_ABANDONED, Reason.CLIENT_GONE, now)
-
-    def block_response(self) -> None:
-        """The client takes no more now: stop reading from the endpoint."""
-        if self.upstream is not None and not self.upstream.transport.is_closing():
-            self.upstream.transport.pause_reading()
-
-    def unblock_response(self, now: float) -> None:
-        """The client takes more again."""
-        self.since = now
-        if self.upstream is not None and not self.upstream.transport.is_closing():
-            self.upstream.transport.resume_reading()
 
     # -- what the endpoint's side tells (attempt.Attempt) -----------------------------------------------------------
 
@@ -352,7 +298,7 @@ class Exchange(Attempt):
         self.unblock_request(now)
         # Read again: what this callback took until here is the gateway's own time, not the endpoint's.
         self._sent_at = max(now, monotonic())
-        _write(connection.transport, outgoing)
+        write_pieces(connection.transport, outgoing)
         if self.retries is not None and self.retries.hedge is not None:
             self._plan_hedge()
 
@@ -458,7 +404,7 @@ class Exchange(Attempt):
             self.downstream.transport.write(render_response(head, b"", b""))
 
     def take_response_head(self, head: ResponseHead, now: float) -> None:
-        """Judge an upgrade, then send the head on with the framing that this client understands."""
+        """Repeat the request, judge an upgrade, or let the filters see the answer."""
         if head.status >= 400 and self.retries is not None and self._repeats_instead(head, now):
             return
         if self.persistence is not None:
@@ -469,9 +415,35 @@ class Exchange(Attempt):
             return
         self.phase = _RECEIVING
         self.since = now
-        self._response = head
+        self._response = self._shown = head
+        self._is_reusable = head.is_keep_alive and head.framing is not _UNTIL_CLOSE
         self.status = head.status
-        downstream = self.downstream
+        self.is_local = False
+        chain = self.chain
+        if chain is None:
+            self._send_head(now)
+        elif chains.walk_back(self, chain, len(chain.steps), now):
+            self.pass_response(now)
+
+    def pass_response(self, now: float) -> None:
+        """The filters have seen the head of the response: send it, or let its content pass them first."""
+        chain, head = self.chain, self._shown
+        assert chain is not None
+        assert head is not None
+        if self.is_local:
+            self._pass_local(now)
+            return
+        has_content = head.framing is not _NO_BODY and head.content_length != 0 and not self.is_tunnel
+        self.status = head.status
+        if not chain.takes_response or not has_content or self.open_filtering(chain).open_response():
+            self._send_head(now)
+        else:
+            self._whole = []
+
+    def _send_head(self, now: float) -> None:
+        """Send the head on with the framing that this client understands."""
+        head, downstream = self._shown, self.downstream
+        assert head is not None
         framing = own = b""
         if not self.is_tunnel:
             if head.framing is _CHUNKED or head.framing is _UNTIL_CLOSE:
@@ -483,7 +455,7 @@ class Exchange(Attempt):
             if not self.request_done and not self._can_drain():
                 downstream.keep_alive = False
             own = downstream.connection_field()
-        if downstream.plane.says_request_id:
+        if self.plane.says_request_id:
             if head.has_request_id:
                 head.remove(b"x-request-id")
             own += b"X-Request-Id: " + self.ids.request_id + b"\r\n"
@@ -500,17 +472,6 @@ class Exchange(Attempt):
                 self._tell_circuit(_SUCCEEDED, now)
                 self.epoch = -1
 
-    def take_response(self, pieces: Sequence[Payload]) -> None:
-        """Collect content for the next `flush_response`; nothing is held longer than the callback in which it came."""
-        for piece in pieces:
-            self.bytes_out += len(piece)
-        self._outgoing += encode_chunk(pieces) if self._is_chunked_down else pieces
-
-    def flush_response(self, now: float) -> None:
-        """Write what has come, the head and its first content in one."""
-        self.since = now
-        self._flush()
-
     def end_response(self, now: float) -> None:
         """End the message downstream, give the connection back, and finish."""
         if self.is_tunnel:
@@ -522,39 +483,164 @@ class Exchange(Attempt):
         self.upstream = None
         if self._is_chunked_down:
             body = connection.body
-            trailers = body.trailers if self.head.trailers and isinstance(body, ChunkedBody) else b""
-            self._outgoing.append(encode_last_chunk(trailers))
-        self._flush()
+            self._last_trailers = body.trailers if self.head.trailers and isinstance(body, ChunkedBody) else b""
+        is_filtered = self.filtering is not None and self.filtering.has_response
+        if not is_filtered:
+            self._end_content()
         self.upstream_duration = max(0.0, now - self._sent_at)
         if response.keep_alive_timeout is not None:
             # One second less than it says: the request must arrive before the endpoint closes.
             connection.idle_limit = min(connection.idle_limit, response.keep_alive_timeout - 1)
-        is_clean = self.request_done and response.is_keep_alive and response.framing is not _UNTIL_CLOSE
-        connection.release(now, is_clean=is_clean)
-        verdict = _FAILED if self.status >= 500 else _SUCCEEDED
+        connection.release(now, is_clean=self.request_done and self._is_reusable)
+        verdict = _FAILED if response.status >= 500 else _SUCCEEDED
         self._give_place_back(verdict, None, now)
-        self._end_answer(verdict, None, now)
+        if is_filtered:
+            self._verdict, self._reason = verdict, None
+            assert self.filtering is not None
+            self.filtering.end_response()
+        else:
+            self._end_answer(verdict, None, now)
 
-    def block_request(self, now: float) -> None:
-        """Read nothing more from the client until the endpoint takes it."""
-        if not self.unread_since and not self.request_done:
-            self.unread_since = now
-            self.downstream.adjust_reading()
+    def _end_content(self) -> None:
+        """End the message towards the client."""
+        if self._is_chunked_down:
+            self._outgoing.append(encode_last_chunk(self._last_trailers))
+        self._flush()
 
-    def unblock_request(self, now: float) -> None:
-        """Read from the client again; the time in between is not held against it."""
-        if self.unread_since:
-            self.unread_total += now - self.unread_since
-            self.unread_since = 0.0
-            self.request_progress = now
-            self.downstream.adjust_reading()
+    # -- filters (chain, filtering) ---------------------------------------------------------------------------------
+
+    @property
+    def request(self) -> RequestHead:
+        """The request's head."""
+        return self.head
+
+    @property
+    def response(self) -> ResponseHead | None:
+        """The head of the response that goes to the client."""
+        return self._shown
+
+    @property
+    def route_name(self) -> str:
+        """The name of the route, empty without one."""
+        return "" if self.route is None else self.route.name
+
+    @property
+    def service_name(self) -> str:
+        """The service that is asked, empty without one."""
+        return "" if self.pool is None else self.pool.service.name
+
+    @property
+    def scheme(self) -> bytes:
+        """How the client connected."""
+        return self.downstream.peer.scheme
+
+    @property
+    def state(self) -> dict[object, object]:
+        """What filters keep for this exchange."""
+        if self._state is None:
+            self._state = {}
+        return self._state
+
+    def request_id(self) -> bytes:
+        """Return the id of the request."""
+        return self.identify().request_id
+
+    def client_address(self) -> Address | None:
+        """Return the client's address, through the proxies that are trusted; None on a Unix socket."""
+        peer = self.downstream.peer
+        if not peer.is_trusted:
+            return peer.address
+        return find_client(peer.address, b",".join(self.head.values(b"x-forwarded-for")), peer.rules)
+
+    def open_filtering(self, chain: Chain) -> Filtering:
+        """Return what holds this exchange up for its filters."""
+        if self.filtering is None:
+            self.filtering = Filtering(self, chain)
+        return self.filtering
+
+    def guard(self, go_on: Callable[[asyncio.Future[object]], None]) -> Callable[[asyncio.Future[object]], None]:
+        """Return a callback that ends the exchange when it raises: nobody else would."""
+
+        def guarded(done: asyncio.Future[object]) -> None:
+            try:
+                go_on(done)
+            except Exception:
+                log.exception("an exchange could not go on", id=self.request_id().decode("ascii", "replace"))
+                self.fail(Reason.PROXY_INTERNAL_ERROR, monotonic())
+
+        return guarded
+
+    def proceed(self, now: float) -> None:
+        """All filters let the head of the request pass."""
+        forward.proceed(self, now)
+
+    def dispatch(self, now: float) -> None:
+        """All filters let the content of the request pass, too."""
+        forward.dispatch(self, now)
+
+    def send_continue(self, now: float) -> None:
+        """Ask for the content that somebody here wants before an endpoint does."""
+        self.awaits_continue = False
+        self.request_progress = now
+        self.head.remove(b"expect")
+        if self.head.minor == 1 and not self.downstream.is_closing:
+            self.downstream.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def answer(self, reply: Reply, now: float) -> None:
+        """Give the answer of a filter instead of what was under way, or cut what has begun."""
+        if self.phase is _ANSWERED:
+            return
+        reason: Reason | None = reply.reason if reply.status >= 400 else None
+        self._stop_upstream(_ABANDONED, reason, now)
+        if self._has_begun:
+            self._fail_downstream(reply.reason, now)
+            return
+        self._forget_answer()
+        verdict = _ABANDONED if self.attempts else _REFUSED
+        headers = fields_of(reply)
+        if reply.content is None and reply.status >= 400:
+            self._answer_error(reply.status, reply.reason, verdict, now, reply.message or None, headers)
+        else:
+            self._answer(reply.status, reply.content or b"", headers, verdict, reason, now)
+
+    def gather(self, pieces: Sequence[Payload]) -> None:
+        """Keep content of the response until all of it is there."""
+        assert self._whole is not None
+        self._whole += pieces
+
+    def reframe_response(self, length: int) -> None:
+        """Filters change the content: it has so many bytes, or -1: that is not known yet."""
+        head = self._shown
+        assert head is not None
+        head.content_length = length
+        head.framing = _CHUNKED if length < 0 else _BY_LENGTH
+
+    def complete_response(self, now: float) -> None:
+        """The endpoint has said everything."""
+        if self.filtering is not None and self.filtering.has_response:
+            self.filtering.end_response()
+        else:
+            self.end_answer_content(now)
+
+    def end_answer_content(self, now: float) -> None:
+        """All content of the response has passed the filters."""
+        whole = self._whole
+        if whole is not None:
+            self.reframe_response(sum(map(len, whole)))
+            if self.is_local:
+                self._write_whole(now)
+                return
+            self._whole = None
+            self._send_head(now)
+            self.emit(whole)
+        self._end_content()
+        self._end_answer(self._verdict, self._reason, now)
 
     # -- answers of the gateway's own -------------------------------------------------------------------------------
 
     def reply(self, status: int, now: float, content: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer without an endpoint."""
-        self._write_reply(status, content, headers)
-        self._end_answer(_SUCCEEDED, None, now)
+        self._answer(status, content, headers, _SUCCEEDED, None, now)
 
     def respond(self, action: Respond, now: float) -> None:
         """Give the answer that the table holds."""
@@ -583,7 +669,7 @@ class Exchange(Attempt):
         """Judge the timeouts."""
         if self.downstream.blocked_since:
             self.downstream.note_progress(now)
-        reason = find_overdue(self, self.downstream.plane.client_timeouts, now)
+        reason = find_overdue(self, self.plane.client_timeouts, now)
         if reason is None:
             return
         if self.is_tunnel:
@@ -603,7 +689,7 @@ class Exchange(Attempt):
         """Return whose fault it is: a verdict about the service only where that is at fault."""
         if reason in UPSTREAM_FAULTS:
             return _FAILED
-        return _ABANDONED if self.attempts else Verdict.REFUSED
+        return _ABANDONED if self.attempts else _REFUSED
 
     def render_head(self, endpoint: Endpoint, now: float) -> bytes:
         """Return the head of the request for an endpoint; with a deadline, what is left of it."""
@@ -615,44 +701,14 @@ class Exchange(Attempt):
         own = b""
         if self.upstream_timeouts.total is not None:
             own = b"X-Orion-Timeout-Ms: %d\r\n" % max(0, int(self.remaining(now) * 1000))
-        return render_request(head, target, host, self.downstream.peer, self.ids, own)
-
-    def _last_chunk(self) -> bytes:
-        return encode_last_chunk(self._trailers if self.head.trailers else b"")
-
-    def _send(self, connection: UpstreamConnection, pieces: Sequence[Payload]) -> None:
-        # When it is closing, connection_lost is on its way and will tell.
-        if pieces and not connection.transport.is_closing():
-            _write(connection.transport, pieces)
-
-    def _flush(self) -> None:
-        outgoing = self._outgoing
-        if not outgoing:
-            return
-        self._outgoing = []
-        self._has_begun = True
-        if not self.downstream.is_closed:
-            _write(self.downstream.transport, outgoing)
-
-    def _begin_tunnel(self, head: ResponseHead) -> bool:
-        """Judge a 101; a good one makes both bodies open-ended."""
-        if not self.expects_upgrade or not completes_handshake(self.head, head):
-            return False
-        assert self.upstream is not None
-        head.add(b"Connection", b"Upgrade")
-        head.add(b"Upgrade", b"websocket")
-        self.is_tunnel = True
-        self.request_done = False
-        self.upstream.body = UntilCloseBody()
-        return True
-
-    def _open_tunnel(self) -> None:
-        """Pass on what the client sent behind its handshake without waiting for the answer."""
-        assert self.upstream is not None
-        early = self.downstream.open_tunnel()
-        if early:
-            self.request_bytes += len(early)
-            self._send(self.upstream, [early])
+        chain = self.chain
+        if chain is None or not chain.has_attempts:
+            return render_request(head, target, host, self.downstream.peer, self.ids, own)
+        cuts, added = list(head.cuts), head.added
+        chain.edit_attempt(self)
+        rendered = render_request(head, target, host, self.downstream.peer, self.ids, own)
+        head.cuts, head.added = cuts, added  # what was edited for this attempt is not for the next one
+        return rendered
 
     def _end_tunnel(self, now: float, reason: Reason | None = None) -> None:
         """Let both sides have what was relayed for them, then close them."""
@@ -706,11 +762,6 @@ class Exchange(Attempt):
         if self.persistence is None:
             self.persistence = Persistence(self, self.retries)
         self.persistence.plan_hedge(delay)
-
-    def _take_back_content(self) -> None:
-        """Hold the content that was sent once more."""
-        if self.persistence is not None:
-            self._held = [*self.persistence.take_kept(), *self._held]
 
     def _bind_client(self) -> bytes:
         """Return the line that binds the client to the endpoint, or nothing when it is bound already."""
@@ -770,12 +821,26 @@ class Exchange(Attempt):
             # A client that takes nothing would not learn of an orderly end either.
             self.downstream.cut(now, is_framed=is_framed and reason is not Reason.CLIENT_WRITE_TIMEOUT)
             return
+        self._forget_answer()
+        self._answer_error(status or STATUS_OF[reason], reason, verdict, now, message, headers)
+
+    def _forget_answer(self) -> None:
+        """Nothing of the response has gone out, and nothing of it will."""
         self._outgoing.clear()
         self._response = None
         self._is_chunked_down = False
         self.bytes_out = 0
-        plane = self.downstream.plane
-        status = status or STATUS_OF[reason]
+
+    def _answer_error(
+        self,
+        status: int,
+        reason: Reason,
+        verdict: Verdict,
+        now: float,
+        message: str | None,
+        headers: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        plane = self.plane
         shown = self.endpoint if plane.settings.is_development else None
         kind, content = render_error(
             status,
@@ -790,18 +855,79 @@ class Exchange(Attempt):
         own = [(b"Content-Type", kind), (b"Proxy-Status", proxy_status(plane.pseudonym, reason)), *headers]
         if status == 503 and not any(name == b"Retry-After" for name, _ in headers):
             own.append((b"Retry-After", b"1"))
-        self._write_reply(status, content, own)
-        self._end_answer(verdict, reason, now)
+        self._answer(status, content, own, verdict, reason, now)
 
-    def _write_reply(self, status: int, content: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def _answer(
+        self,
+        status: int,
+        content: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        verdict: Verdict,
+        reason: Reason | None,
+        now: float,
+    ) -> None:
+        """Answer from here; the filters that the request has passed see it before the client does."""
+        if self.filtering is not None:
+            self.filtering.stop()
+            self.filtering = None
+        at = self.ran
+        if at == 0:
+            self.chain = self.plane.base
+            at = 0 if self.chain is None else self.chain.count
+        chain = self.chain
+        if chain is None:
+            self._write_reply(status, content, headers)
+            self._end_answer(verdict, reason, now)
+            return
+        self.phase = Phase.FILTERING
+        self.since = now
+        self.is_local = True
+        self._verdict, self._reason = verdict, reason
+        self._shown = begin_local(status, headers, len(content))
+        self._whole = [content] if content and status not in WITHOUT_CONTENT else []
+        if chains.walk_back(self, chain, at, now):
+            self._pass_local(now)
+
+    def _pass_local(self, now: float) -> None:
+        """Let the content of an answer from here pass the filters, once, then write it."""
+        chain, content = self.chain, self._whole
+        assert chain is not None
+        if chain.takes_response and content and self.method != b"HEAD" and not self._has_passed:
+            self._has_passed = True
+            self._whole = []
+            filtering = self.open_filtering(chain)
+            if not filtering.open_response():
+                filtering.take_response(content)
+                filtering.end_response()
+                return
+            self._whole = content
+        self._write_whole(now)
+
+    def _write_whole(self, now: float) -> None:
+        head, downstream = self._shown, self.downstream
+        assert head is not None
+        content = b"" if self.method == b"HEAD" else b"".join(self._whole or ())
+        self.status = head.status
+        self.bytes_out = len(content)
+        rendered = render_response(head, b"", self._own_lines())
+        if not downstream.is_closing:
+            downstream.transport.write(rendered + content)
+        self._end_answer(self._verdict, self._reason, now)
+
+    def _own_lines(self) -> bytes:
+        """Return the lines that an answer from here has besides its own."""
         downstream = self.downstream
         if not self._can_drain():
             downstream.keep_alive = False
         own = downstream.connection_field()
-        if downstream.plane.says_request_id:
+        if self.plane.says_request_id:
             own += b"X-Request-Id: " + self.ids.request_id + b"\r\n"
+        return own + date_line(time())
+
+    def _write_reply(self, status: int, content: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        downstream = self.downstream
         self.status = status
-        own += date_line(time())
+        own = self._own_lines()
         head, content = render_local(status, headers, content, own=own, is_head=self.method == b"HEAD")
         self.bytes_out = len(content)
         if not downstream.is_closing:
@@ -831,13 +957,18 @@ class Exchange(Attempt):
             self.persistence = None  # it and the exchange hold each other
         if verdict is _ABANDONED and not self.status:
             self.status = CLIENT_CLOSED_REQUEST
+        if self.filtering is not None:
+            self.filtering.stop()
+            self.filtering = None
         self.is_local = self._response is None
         peer = self.downstream.peer
         if peer.is_trusted:
             self.client = self._find_client()
         if self.epoch >= 0:
             self._tell_circuit(verdict, now)
-        self.downstream.plane.record(self, reason, now)
+        if self.chain is not None and self.chain.has_end:
+            self.chain.end(self)
+        self.plane.record(self, reason, now)
 
     def _tell_circuit(self, verdict: Verdict, now: float) -> None:
         assert self.pool is not None
@@ -851,17 +982,3 @@ def find_client_text(peer: Peer, chain: Sequence[bytes]) -> bytes:
     if not chain:
         return peer.text
     return str(find_client(peer.address, b",".join(chain), peer.rules)).encode("ascii")
-
-
-def _write(transport: asyncio.WriteTransport, pieces: Sequence[Payload]) -> None:
-    """Write in one call: uvloop writes at once, so that every call is a system call and a packet of its own."""
-    if len(pieces) == 1:
-        transport.write(pieces[0])
-        return
-    size = 0
-    for piece in pieces:
-        size += len(piece)
-    if size <= _JOINED or size < _SMALL * len(pieces):
-        transport.write(b"".join(pieces))
-    else:
-        transport.writelines(pieces)

@@ -4,6 +4,7 @@ path judged              400
 loop looked for          508
 route matched            none → 404, method known elsewhere → 405, OPTIONS of it → 204
 body limit               413
+filters asked            an answer of their own; one may wait, one may want all content first
 the gateway's own answer respond, redirect
 WebSocket judged         not enabled → 403, bad handshake → 400, 426, 403
 circuit asked            open → 503, or the fallback
@@ -15,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orion_gateway.filters.template import fill
+from orion_gateway.proxy.chain import walk
 from orion_gateway.proxy.tunnel import VERSION, judge_handshake
 from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.path import PathRefused, judge_path
@@ -23,6 +25,7 @@ from orion_gateway.values import Reason, Redirect, Respond
 if TYPE_CHECKING:
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.plane import DataPlane, LiveRoute
+    from orion_gateway.routing.path import JudgedPath
     from orion_gateway.values import Action
 
 _ALL_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -39,6 +42,30 @@ def begin(exchange: Exchange, plane: DataPlane, listener: str) -> None:
     if limit is not None and max(head.content_length, exchange.request_bytes) > limit:
         exchange.fail(Reason.REQUEST_TOO_LARGE, now)
         return
+    chain = live.chain
+    if chain is None:
+        dispatch(exchange, now)
+        return
+    exchange.chain = chain
+    if walk(exchange, chain, 0, now):
+        proceed(exchange, now)
+
+
+def proceed(exchange: Exchange, now: float) -> None:
+    """Go on behind the filters: they may want the content first."""
+    chain = exchange.chain
+    assert chain is not None
+    if chain.takes_request and exchange.has_content() and not exchange.head.upgrade:
+        if exchange.open_filtering(chain).open_request(now):
+            dispatch(exchange, now)
+    else:
+        dispatch(exchange, now)
+
+
+def dispatch(exchange: Exchange, now: float) -> None:
+    """Answer, or ask the service."""
+    live, head = exchange.route, exchange.head
+    assert live is not None
     if live.pool is None:
         _answer(exchange, live.route.action, now)
         return
@@ -77,6 +104,8 @@ def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float)
     except PathRefused as refused:
         exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=refused.message)
         return None
+    if plane.has_preflights and head.method == b"OPTIONS" and _answers_preflight(exchange, plane, path, listener, now):
+        return None
     found = plane.table.find(head.method, head.host, path, head, listener)
     if isinstance(found, Matched):
         matched = found
@@ -94,6 +123,25 @@ def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float)
         case PathNotAllowed(message):
             exchange.fail(Reason.HTTP_REQUEST_ERROR, now, message=message)
     return None
+
+
+def _answers_preflight(exchange: Exchange, plane: DataPlane, path: JudgedPath, listener: str, now: float) -> bool:
+    """Answer a CORS preflight in the name of the route that it asks for, ahead of whatever guards that route."""
+    head = exchange.head
+    wanted = head.first(b"access-control-request-method")
+    if wanted is None or head.first(b"origin") is None:
+        return False
+    found = plane.table.find(wanted, head.host, path, head, listener)
+    if not isinstance(found, Matched):
+        return False
+    live = plane.live[found.index]
+    preflight = None if live.chain is None else live.chain.preflight
+    if preflight is None:
+        return False
+    exchange.route = live
+    exchange.params = found.params
+    exchange.answer(preflight.answer_preflight(exchange), now)
+    return True
 
 
 def _has_passed(via: bytes, pseudonym: bytes) -> bool:

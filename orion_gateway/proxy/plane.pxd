@@ -1,5 +1,6 @@
 cimport cython
 
+from orion_gateway.proxy.chain cimport Chain
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.upstream cimport ServicePool
 from orion_gateway.routing.table cimport RouteTable
@@ -8,6 +9,7 @@ from orion_gateway.telemetry.metrics cimport RouteMetrics
 
 
 cdef class LiveRoute:
+    cdef public Chain chain
     cdef public object body_limit
     cdef public RouteMetrics metrics
     cdef public str name
@@ -39,6 +41,9 @@ cdef class DataPlane:
     cdef public dict service_metrics
     cdef public dict pools
     cdef public tuple live
+    cdef object _filters
+    cdef public Chain base
+    cdef public bint has_preflights
     cdef LiveRoute _unmatched
 
     @cython.locals(start=Py_ssize_t)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Literal
 from orion_gateway.http1.fields import ForwardedRules, Peer
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
+from orion_gateway.proxy.facilities import Facilities
+from orion_gateway.proxy.filters import Filters
 from orion_gateway.proxy.latency import LatencyWindow
 from orion_gateway.proxy.pools import build_pool, join_fallbacks
 from orion_gateway.routing.rewrite import compile_rewrite
 from orion_gateway.telemetry.metrics import Delta, RouteMetrics, ServiceMetrics
 from orion_gateway.values import (
     CircuitView,
+    FilterUse,
     Reason,
     Respond,
     Route,
@@ -33,6 +36,8 @@ from orion_gateway.values import (
 if TYPE_CHECKING:
     from random import Random
 
+    from orion_gateway.filters.filter import Report
+    from orion_gateway.proxy.chain import Chain
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.pools import News
     from orion_gateway.proxy.upstream import ServicePool
@@ -60,6 +65,8 @@ class PlaneSettings:
     forwarded: ForwardedRules = field(default_factory=ForwardedRules)
     client_eof: Literal["cancel", "answer"] = "cancel"
     is_development: bool = False
+    base_filters: tuple[FilterUse, ...] = ()
+    """What answers pass that no route gives."""
 
 
 class LiveRoute:
@@ -67,6 +74,7 @@ class LiveRoute:
 
     __slots__ = (
         "body_limit",
+        "chain",
         "latency",
         "metrics",
         "name",
@@ -79,13 +87,16 @@ class LiveRoute:
         "timeouts",
     )
 
-    def __init__(self, route: Route, pool: ServicePool | None, metrics: RouteMetrics) -> None:
-        """`pool` is None when the gateway answers by itself."""
+    def __init__(
+        self, route: Route, pool: ServicePool | None, metrics: RouteMetrics, chain: Chain | None = None
+    ) -> None:
+        """`pool` is None when the gateway answers by itself, `chain` without filters."""
         self.route = route
         self.name = route.name
         self.pool = pool
         self.service = "" if pool is None else pool.service.name
         self.metrics = metrics
+        self.chain = chain
         self.body_limit = route.body_limit
         self.timeouts = route.timeouts
         self.retries = route.retries
@@ -132,7 +143,14 @@ class DataPlane:
             for s in services
         }
         join_fallbacks(self.pools)
-        self.live = tuple(LiveRoute(route, self._pool_of(route), RouteMetrics()) for route in table.routes)
+        self._filters = Filters(Facilities(rng, self.pools))
+        self.base = self._filters.chain_of(settings.base_filters)
+        """The filters of answers that no route gives."""
+        self.live = tuple(
+            LiveRoute(route, self._pool_of(route), RouteMetrics(), self._filters.chain_of(route.filters, route.name))
+            for route in table.routes
+        )
+        self.has_preflights = any(live.chain is not None and live.chain.preflight is not None for live in self.live)
         self._unmatched = LiveRoute(Route(UNMATCHED, RouteMatch(), Respond(404)), None, RouteMetrics())
 
     def record(
@@ -183,12 +201,28 @@ class DataPlane:
         delta = Delta()
         for live in (self._unmatched, *self.live):
             live.metrics.take(live.name, delta)
+            if live.chain is not None:
+                for step in live.chain.steps:
+                    step.take(live.name, delta)
         for name, metrics in self.service_metrics.items():
             metrics.take(name, delta)
         for name, pool in self.pools.items():
             for state, count in pool.counts.items():
                 delta.gauges["orion_upstream_pool_connections", (name, state)] = count
         return delta
+
+    def take_reports(self) -> list[tuple[str, str, Report]]:
+        """Return what filters have to tell since the last call: route (empty: all that use it), filter, report."""
+        found: list[tuple[str, str, Report]] = []
+        for live in self.live:
+            if live.chain is not None:
+                for step in live.chain.steps:
+                    found += step.take_reports(live.name)
+        return found + self._filters.take_reports()
+
+    def close_filters(self) -> None:
+        """Tell the filters that this generation is not in force any more."""
+        self._filters.close()
 
     def _pool_of(self, route: Route) -> ServicePool | None:
         match route.action:

@@ -6,6 +6,7 @@ and that never in HTML.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
@@ -15,12 +16,20 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from orion_gateway.http1.fields import HOP_BY_HOP
+from orion_gateway.http1.parsed import Framing, ResponseHead
 from orion_gateway.proxy.reasons import MESSAGE_OF, name_registered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orion_gateway.values import Reason
+    from orion_gateway.values import Reason, Reply
+
+WITHOUT_CONTENT = frozenset([204, 304])
+"""Statuses of final answers that have no content (RFC 9110, sections 15.3.5 and 15.4.5)."""
+
+_BREAKING = re.compile(rb"[\r\n\0]")
+_OURS = HOP_BY_HOP | {b"content-length", b"date"}
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -59,13 +68,35 @@ def render_local(
     """
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, describe_status(status).encode())]
     lines += [b"%b: %b\r\n" % header for header in headers]
-    if status in (204, 304):
+    if status in WITHOUT_CONTENT:
         content = b""
     else:
         lines.append(b"Content-Length: %d\r\n" % len(content))
     lines.append(own)
     lines.append(b"\r\n")
     return b"".join(lines), b"" if is_head else content
+
+
+def begin_local(status: int, headers: Sequence[tuple[bytes, bytes]], length: int) -> ResponseHead:
+    """Return the head of an answer from here, as filters see and edit it; `length` is that of its content."""
+    start = b"HTTP/1.1 %d %b\r\n" % (status, describe_status(status).encode())
+    raw = b"".join([start, *(b"%b: %b\r\n" % header for header in headers), b"\r\n"])
+    head = ResponseHead(raw, len(start), 1, status, describe_status(status).encode())
+    if status not in WITHOUT_CONTENT:
+        head.framing = Framing.LENGTH
+        head.content_length = length
+    return head
+
+
+def fields_of(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a filter's answer that it may say; ValueError for one that would break out of its line."""
+    fields = []
+    for name, value in reply.headers:
+        if _BREAKING.search(name + value) or not name:
+            raise ValueError(f"a field of an answer cannot be sent: {name!r}")
+        if name.lower() not in _OURS:
+            fields.append((name, value))
+    return fields
 
 
 def choose_format(accept: bytes | None) -> str:

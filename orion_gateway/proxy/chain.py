@@ -1,0 +1,234 @@
+"""The filters of a route in their order, made once per worker, and the walk of an exchange through them.
+
+What needs no waiting is done here, in one loop each way; what waits, and content, is `filtering`'s. A filter that
+raises is counted and logged: one that decides refuses then, one that shapes is skipped.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+import structlog
+
+from orion_gateway.filters.affected import Affected
+from orion_gateway.filters.filter import Filter
+from orion_gateway.proxy.stepping import begin
+from orion_gateway.values import Reason, Reply
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Iterable
+
+    from orion_gateway.filters.filter import BodyNeed, Report
+    from orion_gateway.proxy.exchange import Exchange
+    from orion_gateway.telemetry.metrics import Delta
+    from orion_gateway.values import FilterUse
+
+_LOG_EVERY = 1.0
+"""Seconds between two lines about failures of one filter."""
+
+log = structlog.get_logger()
+
+
+class Step:
+    """A filter in its place on a route, and what it decided there."""
+
+    __slots__ = (
+        "_hook",
+        "_hook_back",
+        "_logged",
+        "affected",
+        "allowed",
+        "decides",
+        "enforces",
+        "failed",
+        "filter",
+        "has_end",
+        "has_request",
+        "has_response",
+        "name",
+        "refused",
+    )
+
+    def __init__(self, use: FilterUse, made: Filter) -> None:
+        self.name = use.name
+        self.filter = made
+        self.decides = bool(made.decides)
+        self.enforces = use.enforce or not made.decides
+        self.has_request = _has(made, "on_request")
+        self.has_response = _has(made, "on_response")
+        self.has_end = _has(made, "on_end")
+        self.allowed = 0
+        self.refused = 0
+        self.failed = 0
+        self.affected = Affected()
+        self._hook = made.on_request
+        self._hook_back = made.on_response
+        self._logged = 0.0
+
+    def ask(self, exchange: Exchange) -> object:
+        """Return what `on_request` says: None, a Reply, or something to wait for."""
+        try:
+            return self._hook(exchange)
+        except Exception:
+            return self.take_failure(exchange)
+
+    def show(self, exchange: Exchange) -> object:
+        """Return what `on_response` says: None, a Reply when it failed and must not, or something to wait for."""
+        try:
+            return self._hook_back(exchange)
+        except Exception:
+            return self.take_failure(exchange)
+
+    def result_of(self, waited: asyncio.Future[object], exchange: Exchange) -> object:
+        """Return what a hook that waited says."""
+        try:
+            return waited.result()
+        except Exception:
+            return self.take_failure(exchange)
+
+    def take_verdict(self, verdict: object, exchange: Exchange) -> Reply | None:
+        """Count a verdict about a request; return the answer that ends it, if it is enforced."""
+        if not isinstance(verdict, Reply):
+            self.allowed += 1
+            return None
+        if not self.decides:
+            return verdict
+        self.refused += 1
+        if self.enforces:
+            return verdict
+        request = exchange.head
+        latest = f"{request.method.decode('latin-1')} {request.path.decode('latin-1')}"
+        self.affected.note(str(exchange.client_address() or "unknown"), verdict.status, latest)
+        exchange.note(f"{self.name} would have answered {verdict.status}")
+        return None
+
+    def take_failure(self, exchange: Exchange) -> Reply | None:
+        """A hook has raised: say so, and return the refusal where the filter decides."""
+        self.failed += 1
+        now = monotonic()
+        if now - self._logged > _LOG_EVERY:
+            self._logged = now
+            request_id = exchange.request_id().decode("ascii", "replace")
+            log.exception("a filter failed", filter=self.name, route=exchange.route_name, id=request_id)
+        exchange.note(f"{self.name} failed")
+        if not self.decides:
+            return None
+        return Reply(503, message="This request cannot be judged now.", reason=Reason.PROXY_INTERNAL_ERROR)
+
+    def take(self, route: str, delta: Delta) -> None:
+        """Move what was counted into a delta."""
+        enforced = "true" if self.enforces else "false"
+        for decision, count in (("allowed", self.allowed), ("refused", self.refused), ("failed", self.failed)):
+            if count and (self.decides or decision == "failed"):
+                labels = (route, self.name, decision, enforced)
+                delta.counters["orion_filter_decisions_total", labels] = count
+        self.allowed = self.refused = self.failed = 0
+
+    def take_reports(self, route: str) -> Iterable[tuple[str, str, Report]]:
+        """Yield what the admin API is to show of this filter on this route."""
+        if self.affected.refused:
+            affected, self.affected = self.affected, Affected()
+            yield route, self.name, affected
+
+
+class Chain:
+    """The filters of one route: those that run once per exchange, behind them those that run for every attempt."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        ordered = list(steps)
+        once = [step for step in ordered if step.filter.scope == "exchange"]
+        self.steps = tuple(once + [step for step in ordered if step.filter.scope == "attempt"])
+        self.count = len(once)
+        """How many run once per exchange."""
+        self.has_attempts = self.count < len(self.steps)
+        self.takes_request = any(step.filter.request_body.kind != "none" for step in self.steps)
+        self.takes_response = any(step.filter.response_body.kind != "none" for step in self.steps)
+        self.has_end = any(step.has_end for step in self.steps)
+        preflights = [step.filter for step in self.steps if step.filter.answers_preflight]
+        self.preflight: Filter | None = preflights[0] if preflights else None
+        """The filter that answers CORS preflights, ahead of all others."""
+
+    def end(self, exchange: Exchange) -> None:
+        """Tell the filters that ran that the exchange has ended."""
+        for step in self.steps[: exchange.ran]:
+            if step.has_end:
+                try:
+                    step.filter.on_end(exchange)
+                except Exception:
+                    step.take_failure(exchange)
+
+    def edit_attempt(self, exchange: Exchange) -> None:
+        """Let the filters that run for every attempt see the request."""
+        for step in self.steps[self.count :]:
+            if step.has_request:
+                step.ask(exchange)
+
+
+def walk(exchange: Exchange, chain: Chain, at: int, now: float) -> bool:
+    """Ask the filters from number `at` on; return whether the request may go on now.
+
+    Otherwise it was answered, or goes on by itself when what a filter waits for has come.
+    """
+    steps = chain.steps
+    while at < chain.count:
+        step = steps[at]
+        at += 1
+        if not step.has_request:
+            continue
+        verdict = step.ask(exchange)
+        if verdict is None:
+            step.allowed += 1
+            continue
+        exchange.ran = at
+        if not isinstance(verdict, Reply):
+            waited = begin(cast("Awaitable[object]", verdict))
+            if not waited.done():
+                exchange.open_filtering(chain).wait_request(waited, step, at, now)
+                return False
+            verdict = step.result_of(waited, exchange)
+        reply = step.take_verdict(verdict, exchange)
+        if reply is not None:
+            exchange.answer(reply, now)
+            return False
+    exchange.ran = at
+    return True
+
+
+def walk_back(exchange: Exchange, chain: Chain, at: int, now: float) -> bool:
+    """Show the response to the filters below number `at`, the last one first; return whether it may go on now."""
+    steps = chain.steps
+    while at > 0:
+        at -= 1
+        step = steps[at]
+        if not step.has_response:
+            continue
+        verdict = step.show(exchange)
+        if verdict is None:
+            continue
+        if not isinstance(verdict, Reply):
+            waited = begin(cast("Awaitable[object]", verdict))
+            if not waited.done():
+                exchange.open_filtering(chain).wait_response(waited, step, at, now)
+                return False
+            verdict = step.result_of(waited, exchange)
+        if isinstance(verdict, Reply) and not exchange.is_local:
+            exchange.answer(verdict, now)
+            return False
+    return True
+
+
+def needs(chain: Chain, *, is_request: bool) -> list[tuple[Step, BodyNeed]]:
+    """Return the filters that need the content of one direction, in the order in which it passes them."""
+    found = []
+    for step in chain.steps:
+        need = step.filter.request_body if is_request else step.filter.response_body
+        if need.kind != "none":
+            found.append((step, need))
+    return found if is_request else found[::-1]
+
+
+def _has(made: Filter, hook: str) -> bool:
+    """Whether a filter has a hook of its own: the others are not called."""
+    return getattr(type(made), hook) is not getattr(Filter, hook)

@@ -1,0 +1,495 @@
+"""What filters hold up of one exchange: a hook that waits, and content that passes through them.
+
+Made only where a filter waits or wants content. The walk goes on where it stopped when what was waited for has come;
+content that comes meanwhile is kept in order, and its sender is not read from. `chain` decides who is asked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from orion_gateway.filters.filter import Refused
+from orion_gateway.proxy import chain as chains
+from orion_gateway.proxy.deadline import Phase
+from orion_gateway.proxy.stepping import begin
+from orion_gateway.values import Reason, Reply
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from orion_gateway.filters.filter import BodyStream, Content
+    from orion_gateway.proxy.chain import Chain, Step
+    from orion_gateway.proxy.exchange import Exchange
+
+    Done = asyncio.Future[object]
+    Guard = Callable[[Callable[[Done], None]], Callable[[Done], None]]
+    """Makes of what goes on later something that may raise: the exchange fails then."""
+
+
+class Filtering:
+    """One exchange in its chain."""
+
+    def __init__(self, exchange: Exchange, chain: Chain) -> None:
+        self._exchange = exchange
+        self._chain = chain
+        self._waited: asyncio.Future[object] | None = None
+        self._request: _Pipe | None = None
+        self._response: _Pipe | None = None
+        self._early: list[Content] = []  # content of the response that came before its head had passed
+        self._is_early_over = False
+        self._gathers = False  # the request's content must be complete before an endpoint is chosen
+        self.has_response = False
+        """Content of the response comes here first."""
+        self.is_busy = False
+        """The endpoint is not to be read from."""
+        self.holds_request = False
+        """The client is not to be read from."""
+
+    # -- hooks that wait --------------------------------------------------------------------------------------------
+
+    def wait_request(self, waited: asyncio.Future[object], step: Step, at: int, now: float) -> None:
+        """Hold the request until a filter knows; then go on with number `at`."""
+        exchange = self._exchange
+        exchange.phase = Phase.FILTERING
+        exchange.since = now
+        exchange.block_request(now)
+
+        def go_on(done: asyncio.Future[object]) -> None:
+            if self._waited is not done or done.cancelled():
+                return
+            self._waited = None
+            now = monotonic()
+            exchange.phase = Phase.QUEUED
+            exchange.since = now
+            exchange.unblock_request(now)
+            reply = step.take_verdict(step.result_of(done, exchange), exchange)
+            if reply is not None:
+                exchange.answer(reply, now)
+            elif chains.walk(exchange, self._chain, at, now):
+                exchange.proceed(now)
+
+        self._wait(waited, go_on)
+
+    def wait_response(self, waited: asyncio.Future[object], step: Step, at: int, now: float) -> None:
+        """Hold the response until a filter knows; then go on with the filters below number `at`."""
+        exchange = self._exchange
+        self.has_response = True
+        self._hold(now)
+
+        def go_on(done: asyncio.Future[object]) -> None:
+            if self._waited is not done or done.cancelled():
+                return
+            self._waited = None
+            now = monotonic()
+            failed = step.result_of(done, exchange)
+            if isinstance(failed, Reply) and not exchange.is_local:
+                exchange.answer(failed, now)
+            elif chains.walk_back(exchange, self._chain, at, now):
+                self.has_response = False
+                exchange.pass_response(now)
+                self._let_early_go(now)
+
+        self._wait(waited, go_on)
+
+    # -- content of the request -------------------------------------------------------------------------------------
+
+    def open_request(self, now: float) -> bool:
+        """Let the content of the request pass the filters that want it; return whether the request may go on now."""
+        exchange = self._exchange
+        stages: list[_Stage] = []
+        keeps_length = True
+        for step, need in chains.needs(self._chain, is_request=True):
+            made = step.filter
+            if need.kind == "stream":
+                stream = made.open_request(exchange)
+                if stream is not None:
+                    stages.append(_Passing(stream, step, exchange))
+                    keeps_length = keeps_length and stream.keeps_length
+            elif made.wants_request(exchange):
+                too_large = Reply(413, reason=Reason.REQUEST_TOO_LARGE)
+                stages.append(_Gathering(made.on_request_body, step, exchange, need.limit, too_large))
+                self._gathers = True
+        if not stages:
+            return True
+        if not keeps_length and not self._gathers:
+            exchange.reframe_request(-1)
+        self._request = _Pipe(stages, self._send, self._end_request, self._refuse, self._hold_request, exchange.guard)
+        exchange.owes_request = True
+        held = exchange.take_held()
+        if held:
+            self._request.feed(held)
+        if exchange.request_done:
+            self.end_request(now)
+        elif self._gathers and exchange.awaits_continue:
+            exchange.send_continue(now)
+        return not self._gathers
+
+    def take_request(self, pieces: Sequence[Content], now: float) -> None:  # noqa: ARG002
+        """Take content of the request."""
+        assert self._request is not None
+        self._request.feed(pieces)
+
+    def end_request(self, now: float) -> None:  # noqa: ARG002
+        """Take the end of the request."""
+        assert self._request is not None
+        self._request.end()
+
+    def _send(self, pieces: Sequence[Content]) -> None:
+        self._exchange.send_request(pieces, monotonic())
+
+    def _end_request(self) -> None:
+        exchange, now = self._exchange, monotonic()
+        exchange.owes_request = False
+        if self._gathers:
+            held = exchange.take_held()
+            exchange.reframe_request(sum(map(len, held)))
+            if held:
+                exchange.send_request(held, now)
+            exchange.dispatch(now)
+        else:
+            exchange.complete_request(now)
+
+    def _hold_request(self, is_held: bool) -> None:
+        now = monotonic()
+        self.holds_request = is_held
+        if is_held:
+            self._exchange.block_request(now)
+        else:
+            self._exchange.resume_request(now)
+
+    # -- content of the response ------------------------------------------------------------------------------------
+
+    def open_response(self) -> bool:
+        """Let the content of the response pass the filters that want it; return whether its head may go out now."""
+        exchange = self._exchange
+        response = exchange.response
+        assert response is not None
+        stages: list[_Stage] = []
+        keeps_length, gathers = True, False
+        for step, need in chains.needs(self._chain, is_request=False):
+            made = step.filter
+            if need.kind == "stream":
+                stream = made.open_response(exchange)
+                if stream is not None:
+                    stages.append(_Passing(stream, step, exchange))
+                    keeps_length = keeps_length and stream.keeps_length
+            elif made.wants_response(exchange):
+                too_large = Reply(
+                    502, message="The answer is larger than a filter takes.", reason=Reason.HTTP_RESPONSE_INCOMPLETE
+                )
+                stages.append(_Gathering(made.on_response_body, step, exchange, need.limit, too_large))
+                gathers = True
+        if not stages:
+            return True
+        is_whole = gathers or exchange.is_local
+        emit: Callable[[Sequence[Content]], None] = exchange.gather if is_whole else self._emit
+        self._response = _Pipe(stages, emit, self._end_response, self._refuse, self._hold_response, exchange.guard)
+        self.has_response = True
+        if not is_whole and not keeps_length:
+            exchange.reframe_response(-1)
+        return not is_whole
+
+    def take_response(self, pieces: Sequence[Content]) -> None:
+        """Take content of the response."""
+        if self._response is None:
+            self._early += pieces
+        else:
+            self._response.feed(pieces)
+
+    def end_response(self) -> None:
+        """Take the end of the response."""
+        if self._response is None:
+            self._is_early_over = True
+        else:
+            self._response.end()
+
+    def _let_early_go(self, now: float) -> None:
+        """Pass on what came while the head was held, and read on."""
+        exchange = self._exchange
+        if exchange.phase is Phase.ANSWERED:
+            return
+        early, self._early = self._early, []
+        if early:
+            exchange.take_response(early)
+        if self._is_early_over:
+            self._is_early_over = False
+            exchange.complete_response(now)
+        else:
+            exchange.flush_response(now)
+            if self._response is None or not self._response.is_waiting:
+                self._release(now)
+
+    def _emit(self, pieces: Sequence[Content]) -> None:
+        exchange = self._exchange
+        exchange.emit(pieces)
+        if self.is_busy:  # nobody else will flush
+            exchange.flush_response(monotonic())
+
+    def _end_response(self) -> None:
+        self.has_response = False
+        self._exchange.end_answer_content(monotonic())
+
+    def _hold_response(self, is_held: bool) -> None:
+        if is_held:
+            self._hold(monotonic())
+        else:
+            self._release(monotonic())
+
+    def _hold(self, now: float) -> None:
+        exchange = self._exchange
+        if not self.is_busy:
+            self.is_busy = True
+            exchange.phase = Phase.FILTERING
+            exchange.since = now
+            exchange.block_response()
+
+    def _release(self, now: float) -> None:
+        exchange = self._exchange
+        if self.is_busy:
+            self.is_busy = False
+            exchange.phase = Phase.RECEIVING
+            exchange.since = now
+            if not exchange.downstream.blocked_since:
+                exchange.unblock_response(now)
+
+    # -- both -------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """The exchange ends: nothing is waited for any more, and cut content is told."""
+        waited, self._waited = self._waited, None
+        if waited is not None:
+            waited.cancel()
+        for pipe in (self._request, self._response):
+            if pipe is not None:
+                pipe.stop()
+
+    def _refuse(self, reply: Reply) -> None:
+        self._exchange.answer(reply, monotonic())
+
+    def _wait(self, waited: asyncio.Future[object], go_on: Callable[[asyncio.Future[object]], None]) -> None:
+        self._waited = waited
+        waited.add_done_callback(self._exchange.guard(go_on))
+
+
+class _Stage:
+    """One filter in a pipe. What `feed` and `end` return is given to `settle`, waited for or not."""
+
+    def feed(self, pieces: Sequence[Content]) -> object:
+        raise NotImplementedError
+
+    def end(self) -> object:
+        raise NotImplementedError
+
+    def settle(self, result: object) -> Sequence[Content]:
+        raise NotImplementedError
+
+    def fail(self) -> object:
+        """Return the result instead of one that was raised just now."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class _Passing(_Stage):
+    """A filter through which content passes piece by piece."""
+
+    def __init__(self, stream: BodyStream, step: Step, exchange: Exchange) -> None:
+        self._stream = stream
+        self._step = step
+        self._exchange = exchange
+
+    def feed(self, pieces: Sequence[Content]) -> object:
+        return self._stream.feed(pieces)
+
+    def end(self) -> object:
+        return self._stream.end()
+
+    def settle(self, result: object) -> Sequence[Content]:
+        return result  # type: ignore[return-value]
+
+    def fail(self) -> object:
+        # Content is missing now, so that not even a filter that only shapes can be skipped.
+        reply = self._step.take_failure(self._exchange)
+        raise Refused(reply or Reply(500, reason=Reason.PROXY_INTERNAL_ERROR))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Gathering(_Stage):
+    """A filter that sees all content at once."""
+
+    def __init__(
+        self,
+        hook: Callable[[Exchange, bytes], object],
+        step: Step,
+        exchange: Exchange,
+        limit: int,
+        too_large: Reply,
+    ) -> None:
+        self._hook = hook
+        self._step = step
+        self._exchange = exchange
+        self._room = limit
+        self._too_large = too_large
+        self._gathered: list[Content] = []
+        self._content = b""
+
+    def feed(self, pieces: Sequence[Content]) -> object:
+        for piece in pieces:
+            self._room -= len(piece)
+        if self._room < 0:
+            raise Refused(self._too_large)
+        self._gathered += pieces
+        return ()
+
+    def end(self) -> object:
+        self._content = b"".join(self._gathered)
+        self._gathered = []
+        return self._hook(self._exchange, self._content)
+
+    def fail(self) -> object:
+        return self._step.take_failure(self._exchange)
+
+    def settle(self, result: object) -> Sequence[Content]:
+        if isinstance(result, Reply):
+            raise Refused(result)
+        if result is None:
+            return (self._content,) if self._content else ()
+        return result if isinstance(result, tuple) else (result,) if result else ()  # type: ignore[return-value,unused-ignore]
+
+    def close(self) -> None:
+        self._gathered = []
+
+
+class _Pipe:
+    """Content of one message on its way through the filters that want it, each piece through all before the next."""
+
+    def __init__(
+        self,
+        stages: Sequence[_Stage],
+        emit: Callable[[Sequence[Content]], None],
+        finish: Callable[[], None],
+        refuse: Callable[[Reply], None],
+        hold: Callable[[bool], None],
+        guard: Guard,
+    ) -> None:
+        """`hold(True)` asks not to be fed while a filter waits; what comes all the same is kept."""
+        self._stages = stages
+        self._emit = emit
+        self._finish = finish
+        self._refuse = refuse
+        self._hold = hold
+        self._guard = guard
+        self._due: deque[tuple[int, Sequence[Content] | None]] = deque()  # stage, and pieces or None for the end
+        self._waited: asyncio.Future[object] | None = None
+        self._is_over = False
+        self._is_running = False
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._waited is not None
+
+    def feed(self, pieces: Sequence[Content]) -> None:
+        self._due.append((0, pieces))
+        self._run()
+
+    def end(self) -> None:
+        self._due.append((0, None))
+        self._run()
+
+    def stop(self) -> None:
+        """Nothing more comes or goes."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._due.clear()
+        waited, self._waited = self._waited, None
+        if waited is not None:
+            waited.cancel()
+        for stage in self._stages:
+            stage.close()
+
+    def _run(self) -> None:
+        if self._is_running:
+            return
+        self._is_running = True
+        try:
+            while self._due and self._waited is None and not self._is_over:
+                self._advance(*self._due.popleft())
+        finally:
+            self._is_running = False
+
+    def _advance(self, at: int, pieces: Sequence[Content] | None) -> None:
+        if at == len(self._stages):
+            if pieces is None:
+                self._is_over = True
+                self._finish()
+            elif pieces:
+                self._emit(pieces)
+            return
+        stage = self._stages[at]
+        try:
+            result = stage.end() if pieces is None else stage.feed(pieces)
+            if hasattr(result, "__await__"):
+                waited = begin(result)
+                if not waited.done():
+                    self._wait(waited, at, is_end=pieces is None)
+                    return
+                result = waited.result()
+        except Refused as refused:
+            self._give_up(refused)
+        except Exception:
+            self._fail(at, is_end=pieces is None)
+        else:
+            self._settle(at, result, is_end=pieces is None)
+
+    def _fail(self, at: int, *, is_end: bool) -> None:
+        try:
+            result = self._stages[at].fail()
+        except Refused as refused:
+            self._give_up(refused)
+        else:
+            self._settle(at, result, is_end=is_end)
+
+    def _settle(self, at: int, result: object, *, is_end: bool) -> None:
+        """Pass on what a stage gave."""
+        try:
+            pieces = self._stages[at].settle(result)
+        except Refused as refused:
+            self._give_up(refused)
+            return
+        if is_end:
+            self._due.appendleft((at + 1, None))
+        if pieces:
+            self._due.appendleft((at + 1, pieces))
+
+    def _give_up(self, refused: Refused) -> None:
+        self.stop()
+        self._refuse(refused.reply)
+
+    def _wait(self, waited: asyncio.Future[object], at: int, *, is_end: bool) -> None:
+        self._waited = waited
+        self._hold(True)
+        waited.add_done_callback(self._guard(partial(self._go_on, at, is_end)))
+
+    def _go_on(self, at: int, is_end: bool, done: asyncio.Future[object]) -> None:
+        if self._waited is not done or done.cancelled():
+            return
+        self._waited = None
+        try:
+            result = done.result()
+        except Refused as refused:
+            self._give_up(refused)
+        except Exception:
+            self._fail(at, is_end=is_end)
+        else:
+            self._settle(at, result, is_end=is_end)
+        self._run()
+        if self._waited is None and not self._is_over:
+            self._hold(False)

@@ -1,0 +1,51 @@
+"""The filters of one generation in one worker: each made once, a named one once for all routes that use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orion_gateway.filters import FILTERS
+from orion_gateway.proxy.chain import Chain, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orion_gateway.filters.filter import Facilities, Filter, Report
+    from orion_gateway.values import FilterUse
+
+
+class Filters:
+    """Makes chains of filters, and keeps what it made."""
+
+    def __init__(self, facilities: Facilities) -> None:
+        self._facilities = facilities
+        self._named: dict[str, Filter] = {}
+        self._inline: list[tuple[str, str, Filter]] = []
+
+    def chain_of(self, uses: Sequence[FilterUse], route: str = "") -> Chain | None:
+        """Return the chain of a route, None when it has no filters."""
+        if not uses:
+            return None
+        return Chain([Step(use, self._make(use, route)) for use in uses])
+
+    def take_reports(self) -> list[tuple[str, str, Report]]:
+        """Return route (empty: all that use it), name and report of each filter that has one."""
+        made = [*self._inline, *(("", name, named) for name, named in self._named.items())]
+        return [(route, name, report) for route, name, one in made if (report := one.take_report()) is not None]
+
+    def close(self) -> None:
+        """Tell all that they are not used any more."""
+        for _, _, one in self._inline:
+            one.close()
+        for named in self._named.values():
+            named.close()
+
+    def _make(self, use: FilterUse, route: str) -> Filter:
+        if use.is_named and use.name in self._named:
+            return self._named[use.name]
+        made = FILTERS[use.kind](use.rules, self._facilities)
+        if use.is_named:
+            self._named[use.name] = made
+        else:
+            self._inline.append((route, use.name, made))
+        return made
