@@ -34,7 +34,9 @@ cdef class Chain:
     cdef readonly bint has_end
     cdef readonly object preflight
 
+    @cython.locals(step=Step)
     cdef end(self, object exchange)
+    @cython.locals(step=Step)
     cdef edit_attempt(self, object exchange)
 
 

@@ -292,7 +292,7 @@ class Exchange(Relay):
                 self.persistence.keep(self._held)
             outgoing += encode_chunk(self._held) if self._is_chunked_up else self._held
             self._held = []
-        if self.request_done and self._is_chunked_up:
+        if self.request_done and self._is_chunked_up and not self.owes_request:
             outgoing.append(self._last_chunk())
         # Before the write, which may find at once that the endpoint takes no more.
         self.unblock_request(now)

@@ -47,6 +47,7 @@ def begin(exchange: Exchange, plane: DataPlane, listener: str) -> None:
         dispatch(exchange, now)
         return
     exchange.chain = chain
+    exchange.upstream_timeouts = live.timeouts  # a filter that waits has no more time than that
     if walk(exchange, chain, 0, now):
         proceed(exchange, now)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from functools import partial
+from collections.abc import Coroutine
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator
+    from collections.abc import Awaitable, Generator
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def begin(awaitable: Awaitable[T]) -> asyncio.Future[T]:
 def _step(coroutine: Coroutine[object, Any, T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
     """Do what `eager_start` does, where asyncio cannot: make the first step by hand, in the name of the task."""
     rest = _Rest(coroutine)
-    task: asyncio.Task[T] = loop.create_task(rest.run())
+    task: asyncio.Task[T] = loop.create_task(rest)
     asyncio._enter_task(loop, task)
     try:
         rest.first = coroutine.send(None)
@@ -63,29 +63,36 @@ def _done(loop: asyncio.AbstractEventLoop, value: T) -> asyncio.Future[T]:
     return future
 
 
-class _Rest:
-    """What is left of a coroutine behind its first step, driven by the task that was made for it."""
+class _Rest(Coroutine[object, Any, T]):
+    """What is left of a coroutine behind its first step, for the task that was made for it."""
 
-    def __init__(self, coroutine: Coroutine[object, Any, object]) -> None:
+    def __init__(self, coroutine: Coroutine[object, Any, T]) -> None:
         self._coroutine = coroutine
         self.first: object = None
-        """What the first step waits for."""
+        """What the first step waits for, until the task knows."""
         self.is_over = False
 
-    async def run(self) -> Any:
-        """Go on behind the first step."""
-        return None if self.is_over else await self
+    def send(self, value: object) -> object:
+        """Go on, the first time with what is waited for already."""
+        if self.is_over:
+            raise StopIteration
+        if self.first is not None:
+            first, self.first = self.first, None
+            return first
+        return self._coroutine.send(value)
 
-    def __await__(self) -> Generator[object, object, object]:
-        awaited = self.first
-        while True:
-            try:
-                sent = yield awaited
-            except BaseException as error:
-                step = partial(self._coroutine.throw, error)
-            else:
-                step = partial(self._coroutine.send, sent)
-            try:
-                awaited = step()
-            except StopIteration as stop:
-                return stop.value
+    def throw(self, *error: Any) -> object:
+        """Cancel it, or tell it of an error."""
+        if self.is_over:
+            raise StopIteration
+        first, self.first = self.first, None
+        if isinstance(first, asyncio.Future):
+            first.cancel()  # as the task would have, had it known already what it waits for
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        """End it."""
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[object, Any, T]:
+        return self  # type: ignore[return-value]

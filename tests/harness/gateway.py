@@ -22,6 +22,7 @@ from orion_gateway.values import (
     CircuitRules,
     ConnectionLimits,
     Endpoint,
+    FilterUse,
     OutlierRules,
     Reason,
     RetryRules,
@@ -233,6 +234,7 @@ def make_route(
     body_limit: int | None = 10 * 1024 * 1024,
     timeouts: UpstreamTimeouts | None = None,
     retries: RetryRules | None = None,
+    filters: Sequence[FilterUse] = (),
 ) -> Route:
     """Return a route to the service `users`, or one that does something else."""
     return Route(
@@ -244,4 +246,5 @@ def make_route(
         body_limit=body_limit,
         timeouts=timeouts or UpstreamTimeouts(),
         retries=retries,
+        filters=tuple(filters),
     )
