@@ -38,6 +38,9 @@ DESCRIPTIONS: Mapping[str, Description] = {
     "orion_http_response_bytes_total": Description("Bytes of response content sent.", ("route",)),
     "orion_http_requests_in_flight": Description("Exchanges in flight.", ("listener",)),
     "orion_connections": Description("Client connections, active or idle.", ("listener", "state")),
+    "orion_filter_decisions_total": Description(
+        "Decisions of filters that guard, and failures of all.", ("route", "filter", "decision", "enforced")
+    ),
     "orion_upstream_attempts_total": Description("Attempts at endpoints.", ("service", "outcome", "reason")),
     "orion_upstream_attempt_duration_seconds": Description(
         "From choosing an endpoint to the end of its answer.", ("service",)
