@@ -18,6 +18,7 @@ CONTRACT = {
     "orion_gateway_overhead_seconds": ("route",),
     "orion_http_request_bytes_total": ("route",),
     "orion_http_response_bytes_total": ("route",),
+    "orion_filter_decisions_total": ("route", "filter", "decision", "enforced"),
     "orion_http_requests_in_flight": ("listener",),
     "orion_connections": ("listener", "state"),
     "orion_upstream_attempts_total": ("service", "outcome", "reason"),
