@@ -35,8 +35,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 FRAMING_FIELDS = frozenset(
     ("connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 )
-TEMPLATE = re.compile(r"(?<!\$)\$\{request\.(?P<name>[^}]*)(?P<end>\}?)")
-TEMPLATE_NAMES = ("host", "path", "query", "target")
 REPLACEMENT_GROUP = re.compile(r"\\(?:(?P<number>[0-9]{1,2})|g<(?P<name>\w+)>)?")
 
 
@@ -93,7 +91,7 @@ def read_field_value(value: object) -> str:
 
 
 def groups_of(pattern: str) -> tuple[int, frozenset[str]]:
-    """Compile a regular expression as `routing.expression` does; return how many groups it has, and their names.
+    """Compile a regular expression as `expression` does; return how many groups it has, and their names.
 
     Raises:
         ValueError: RE2 refuses it; the text is RE2's.

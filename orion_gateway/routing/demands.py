@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from orion_gateway.routing.expression import Expression, compile_expression
+from orion_gateway.expression import Expression, compile_expression
 from orion_gateway.routing.query import split_query
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from orion_gateway.routing.expression import compile_expression, literal_prefix
+from orion_gateway.expression import compile_expression, literal_prefix
 from orion_gateway.routing.path import PathRefused, judge_path
 
 if TYPE_CHECKING:

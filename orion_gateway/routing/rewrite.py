@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from orion_gateway.routing.expression import Expression, Match, compile_expression
+from orion_gateway.expression import Expression, Match, compile_expression
 from orion_gateway.routing.found import REST
 from orion_gateway.routing.path import JudgedPath, PathRefused, judge_path
 from orion_gateway.routing.precedence import Kind, encode_path_text, path_steps

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orion_gateway.routing.expression import BadExpression, compile_expression, literal_prefix
+from orion_gateway.expression import BadExpression, compile_expression, literal_prefix
 
 
 @pytest.mark.parametrize(
