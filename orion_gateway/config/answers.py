@@ -9,10 +9,13 @@ class RespondConfig(Table):
     """A fixed response."""
 
     status: ResponseStatus = key(200, "Its status.", 404)
-    headers: dict[ResponseFieldName, FieldValue] = key({}, "Its fields.", {"Content-Type": "text/plain"})
+    headers: dict[ResponseFieldName, FieldValue] = key(
+        {}, "Its fields. Templates are filled in.", {"Content-Type": "text/html", "X-Id": "${request.id}"}
+    )
     body: Text = key(
         "",
-        "Its content. `${request.host}`, `${request.path}`, `${request.query}` and `${request.target}` are filled in.",
+        "Its content; plain text when no Content-Type is among the fields. Templates are filled in, their values "
+        "escaped where the content is HTML, XML, JSON or a script.",
         "Closed for today.",
     )
 
@@ -22,8 +25,8 @@ class RedirectConfig(Table):
 
     location: Location = key(
         REQUIRED,
-        "Where to: a URL or a path. `${request.host}`, `${request.path}`, `${request.query}` and `${request.target}` "
-        "are filled in.",
+        "Where to: a URL or a path. Templates are filled in; what is no part of the request's own URL is "
+        "percent-encoded, so that it leads nowhere else.",
         "https://www.example.org${request.target}",
     )
     status: RedirectStatus = key(308, "Its status.", 302)

@@ -10,15 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orion_gateway.config.addresses import Bind, read_bind
-from orion_gateway.config.filter_checks import check_filters, is_filled_in_filter
-from orion_gateway.config.http_words import REPLACEMENT_GROUP, TEMPLATE, TEMPLATE_NAMES, groups_of
+from orion_gateway.config.filter_checks import check_filters
+from orion_gateway.config.http_words import REPLACEMENT_GROUP, groups_of
 from orion_gateway.config.lookup import find_equal, is_true, items_at, mapping_at, node_at, read_as, text_of, written_in
-from orion_gateway.config.nodes import MappingNode, Node, ScalarNode, begin_of, walk
+from orion_gateway.config.nodes import MappingNode, Node, begin_of
 from orion_gateway.config.paths import covers_prefix, params_of, read_path_pattern, read_prefix, split_pattern
 from orion_gateway.config.retry_checks import check_retries
 from orion_gateway.config.service_checks import check_fallbacks, check_service
 from orion_gateway.config.shared_checks import check_equal_fields, check_reference, check_respond
 from orion_gateway.config.suggest import closest
+from orion_gateway.config.template_checks import check_templates
 
 if TYPE_CHECKING:
     from orion_gateway.config.nodes import Report
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 
 ANSWERERS = ("service", "respond", "redirect", "admin")
 FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries")
-FILLED_IN = {
-    ("routes", ("redirect", "location")),
-    ("routes", ("respond", "body")),
-    ("services", ("circuit_breaker", "fallback", "respond", "body")),
-}
-"""Where templates of the request are filled in, without the number or name of the route or service."""
-
-FILLED_IN_WORDS = "redirect.location, respond.body and the values of request_headers and response_headers"
 PATH_REWRITES = ("strip_prefix", "path", "regex")
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
 """Addresses that stand for all of their family, and the sign that an address of that family has."""
@@ -67,7 +60,7 @@ def check_table(root: MappingNode, report: Report, *, are_services_known: bool) 
             check_reference(node_at(route, "service"), "service", list(services.entries) if services else [], report)
         for listener in items_at(node_at(route, "match"), "listeners"):
             check_reference(listener, "listener", listener_names, report)
-    _check_templates(root, report)
+    check_templates(root, report)
 
 
 def _where(span: Span) -> str:
@@ -224,21 +217,3 @@ def _check_groups(pattern: Node | None, to: Node | None, report: Report) -> None
             report(to.span, "E0206", f"there is no {match[0]}: the pattern has {has}")
         elif match["name"] and match["name"] not in names:
             report(to.span, "E0206", f"the pattern has no group {match['name']}", closest(match["name"], names))
-
-
-def _check_templates(root: MappingNode, report: Report) -> None:
-    """Report templates that do not exist, and those in values where nothing would fill them in."""
-    for path, node in walk(root):
-        if not isinstance(node, ScalarNode) or "${request." not in node.raw:
-            continue
-        is_filled = (path[0], path[2:]) in FILLED_IN or is_filled_in_filter(path)
-        for match in TEMPLATE.finditer(node.raw):
-            if not is_filled:
-                hint = f"they are in {FILLED_IN_WORDS}; write $${{ for a literal ${{"
-                report(node.span, "E0306", "templates of the request are not filled in here", help=hint)
-                break
-            if match["name"] not in TEMPLATE_NAMES or not match["end"]:
-                listed = ", ".join(f"${{request.{name}}}" for name in TEMPLATE_NAMES)
-                meant = closest(match["name"], TEMPLATE_NAMES) if match["end"] else ""
-                suggestion = f"${{request.{meant}}}" if meant else ""
-                report(node.span, "E0306", "this template does not exist", suggestion, f"templates here: {listed}")
