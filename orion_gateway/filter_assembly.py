@@ -7,22 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orion_gateway.config.security_headers import SecurityHeadersConfig
+from orion_gateway.filters.cross_origin import CorsRules
+from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
+from orion_gateway.filters.security_headers import SecurityRules
 from orion_gateway.values import FilterUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orion_gateway.config.cors_filter import CorsConfig
+    from orion_gateway.config.fault_filter import FaultConfig
     from orion_gateway.config.filters import FilterConfig, RequestHeadersConfig, ResponseHeadersConfig
     from orion_gateway.config.load import Loaded
     from orion_gateway.config.places import Location
 
 DEFAULTS = "defaults"
+SECURITY_HEADERS = "security_headers"
 
 
 def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
     """Return the filters of a route by its number, in order, names and `defaults` resolved."""
-    uses: list[FilterUse] = []
+    uses = list(_build_security_headers(loaded, route))
     seen: dict[str, int] = {}
     for config, name, place in _entries(loaded, route):
         label = name or config.kind
@@ -41,6 +48,43 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
             )
         )
     return tuple(uses)
+
+
+def build_base_filters(loaded: Loaded) -> tuple[FilterUse, ...]:
+    """Return the filters of answers that belong to no route."""
+    return _build_security_headers(loaded, None)
+
+
+def _build_security_headers(loaded: Loaded, route: int | None) -> tuple[FilterUse, ...]:
+    """Return the filter that `security_headers` asks for, of a route by its number; nothing when there is none."""
+    gateway, own = loaded.config.gateway.security_headers, None
+    place: Location = ("gateway", SECURITY_HEADERS)
+    if route is not None and SECURITY_HEADERS in loaded.config.routes[route].model_fields_set:
+        own, place = loaded.config.routes[route].security_headers, ("routes", route, SECURITY_HEADERS)
+        if own is None:
+            return ()
+    rules = _build_security_rules(gateway, own)
+    if rules == SecurityRules():
+        return ()
+    return (FilterUse(SECURITY_HEADERS, rules, SECURITY_HEADERS, place=loaded.places.at(place)),)
+
+
+def _build_security_rules(gateway: SecurityHeadersConfig | None, own: SecurityHeadersConfig | None) -> SecurityRules:
+    """Return what a route adds: each key from the closest that writes it, else its default."""
+    if gateway is None and own is None:
+        return SecurityRules()
+    written = SecurityHeadersConfig()
+    for closer in (gateway, own):
+        if closer is not None:
+            written = written.model_copy(update={name: getattr(closer, name) for name in closer.model_fields_set})
+    fields = (
+        ("X-Frame-Options", written.frame_options),
+        ("X-Content-Type-Options", written.content_type_options),
+        ("Referrer-Policy", written.referrer_policy),
+        ("Permissions-Policy", written.permissions_policy),
+        ("Content-Security-Policy", written.csp),
+    )
+    return SecurityRules(tuple((name, value) for name, value in fields if value is not None), written.hsts or "")
 
 
 def _entries(loaded: Loaded, route: int) -> Iterator[tuple[FilterConfig, str, Location]]:
@@ -66,7 +110,32 @@ def _build_header_rules(table: RequestHeadersConfig | ResponseHeadersConfig) -> 
     return HeaderRules(tuple(table.set.items()), tuple(table.add.items()), table.remove)
 
 
+def _build_cors_rules(table: CorsConfig) -> CorsRules:
+    return CorsRules(
+        origins=tuple(origin.exact for origin in table.origins if origin.exact is not None),
+        patterns=tuple(origin.regex for origin in table.origins if origin.regex is not None),
+        methods=table.methods,
+        headers=None if "*" in table.headers else table.headers,
+        expose=table.expose,
+        credentials=table.credentials,
+        max_age=table.max_age,
+        private_network=table.private_network,
+        enforce=table.enforce,
+    )
+
+
+def _build_fault_rules(table: FaultConfig) -> FaultRules:
+    delay, abort = table.delay, table.abort
+    return FaultRules(
+        delay=None if delay is None else Delay(*delay.time, delay.share),
+        abort=None if abort is None else Abort(abort.status, abort.body.encode() if abort.body else None, abort.share),
+        share=table.share,
+    )
+
+
 RULES: Mapping[str, Callable[[Any], object]] = {
+    "cors": _build_cors_rules,
+    "fault": _build_fault_rules,
     "request_headers": _build_header_rules,
     "response_headers": _build_header_rules,
 }

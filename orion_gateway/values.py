@@ -52,6 +52,7 @@ class Reason(StrEnum):
     WEBSOCKET_NOT_ENABLED = "websocket_not_enabled"
     # Ours: nothing was wrong with this request.
     CIRCUIT_OPEN = "circuit_open"
+    FAULT_INJECTED = "fault_injected"
 
 
 class Verdict(Enum):

@@ -45,6 +45,7 @@ CODES = {
     "W0304": "The same endpoint twice in one service; `weight` says how much it gets.",
     "W0305": "A retry of a method that may do its work twice.",
     "W0306": "Durations that do not fit each other: what one promises another cuts off.",
+    "W0307": "Pages of every origin may use the credentials of users.",
 }
 """Every code with its one-line explanation. `docs/reference/errors.md` is made from it."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orion_gateway.config.filters import FilterConfig
 from orion_gateway.config.lookup import items_at, mapping_at, node_at, text_of
 from orion_gateway.config.nodes import MappingNode, ScalarNode, begin_of
+from orion_gateway.config.shaping_checks import check_cors, check_fault
 from orion_gateway.config.shared_checks import check_equal_fields, check_reference
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ BUILT_IN = tuple(FilterConfig.model_fields)
 DEFAULTS = "defaults"
 """What stands for the filters of all routes in the list of one."""
 
+SECURITY_HEADERS = "security_headers"
+"""A filter that is no entry of a list."""
+
 HEADER_EDITS = ("request_headers", "response_headers")
 
 
@@ -31,7 +35,7 @@ def check_filters(root: MappingNode, report: Report) -> None:
     names = list(named.entries) if named else []
     for name, node in named.entries.items() if named else ():
         assert named is not None
-        if name in BUILT_IN or name in {DEFAULTS, "none"}:
+        if name in BUILT_IN or name in {DEFAULTS, SECURITY_HEADERS, "none"}:
             hint = "give it another name: routes could not say which one they mean"
             report(named.keys[name], "E0302", f'"{name}" is what a filter of the gateway is called', help=hint)
         check_filter(node, report)
@@ -58,6 +62,8 @@ def check_filter(node: Node, report: Report) -> None:
         report(node.keys[kinds[1]], "E0305", f'"{kinds[0]}" and "{kinds[1]}" are two filters', help=hint)
     if not node.entries:
         report(begin_of(node), "E0104", "nothing says which filter this is", help=f"one of {', '.join(BUILT_IN)}")
+    check_cors(node, report)
+    check_fault(node, report)
     for kind in HEADER_EDITS:
         for group in ("set", "add"):
             if edits := mapping_at(node, kind):

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from orion_gateway.config.cors_filter import CorsConfig
+from orion_gateway.config.fault_filter import FaultConfig
 from orion_gateway.config.http_words import EditedFieldName, FieldValue
 from orion_gateway.config.kinds import NAME
 from orion_gateway.config.table import OrName, OrNone, Table, key
@@ -28,6 +30,12 @@ class ResponseHeadersConfig(Table):
 class FilterConfig(Table):
     """A filter: exactly one of the keys, which says what it is."""
 
+    cors: CorsConfig | None = key(
+        None, "Says what pages of other origins may do.", {"origins": ["https://app.example.org"], "credentials": True}
+    )
+    fault: FaultConfig | None = key(
+        None, "Makes requests slow or fail on purpose.", {"delay": "100ms..2s", "share": "10%"}
+    )
     request_headers: RequestHeadersConfig | None = key(
         None, "Edits the fields of requests.", {"remove": ["X-Debug"], "set": {"X-Tier": "gold"}}
     )

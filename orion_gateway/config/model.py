@@ -49,6 +49,7 @@ from orion_gateway.config.resilience import (
     OwnRetries,
     ServiceRetriesConfig,
 )
+from orion_gateway.config.security_headers import SecurityHeadersConfig
 from orion_gateway.config.table import REQUIRED, OrOff, OrText, Table, key, section
 from orion_gateway.values import UpstreamTimeouts
 
@@ -190,6 +191,11 @@ class Gateway(Table):
         "cancel",
         "What a client means that closes its sending side: `cancel`: it left; `answer`: it waits for its answer.",
         "answer",
+    )
+    security_headers: Annotated[SecurityHeadersConfig | None, OrOff()] = key(
+        "off",
+        "Fields for browsers on every answer, of the gateway's own too; `{}` for the defaults.",
+        {"frame_options": "DENY"},
     )
     drain: Drain = section(Drain, "How the gateway stops.", {"timeout": "1m"})
     access_log: AccessLog = section(AccessLog, "The access log.", {"path": "stderr", "format": "clf"})
@@ -420,6 +426,11 @@ class RouteConfig(Table):
         "The filters that its exchanges pass, in this order, and back in the reverse one. Each is a filter, the name "
         "of one of the table, or `defaults` for those of all routes. Left out: what `defaults.filters` says.",
         ["defaults", {"request_headers": {"remove": ["X-Debug"]}}],
+    )
+    security_headers: Annotated[SecurityHeadersConfig | None, OrOff()] = key(
+        None,
+        "Fields for browsers on the answers of this route, or `off`. What is left out is as the gateway says.",
+        {"csp": "default-src 'self'"},
     )
     limits: OwnLimits = section(OwnLimits, "Limits of this route.", {"body": "100MiB"})
     timeouts: OwnTimeouts = section(OwnTimeouts, "Timeouts of this route.", {"response": "2m"})

@@ -12,7 +12,7 @@ from orion_gateway.config.errors import CODES
 from orion_gateway.config.keys import strip_annotation
 from orion_gateway.config.kinds import Kind
 from orion_gateway.config.model import Config
-from orion_gateway.config.table import OrNone, ShortForm, Table
+from orion_gateway.config.table import OrAll, OrNone, ShortForm, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def _name_annotation(annotation: object, metadata: list[Any]) -> str:
         if isinstance(mark, Kind):
             return mark.name
         if isinstance(mark, ShortForm):
-            return f"{mark.name} or {'list' if isinstance(mark, OrNone) else 'mapping'}"
+            return f"{mark.name} or {'list' if isinstance(mark, OrAll | OrNone) else 'mapping'}"
     own = getattr(annotation, "__metadata__", ())
     if own:
         return _name_annotation(get_args(annotation)[0], list(own))

@@ -102,6 +102,21 @@ class OrNone:
         return {"anyOf": [{"const": "none"}, *(option for option in options if option != {"type": "null"})]}
 
 
+class OrAll:
+    """Lets `*` stand for a list that holds nothing else."""
+
+    name = "`*`"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: object) -> object:
+            return [value] if value == "*" else value
+
+        return core_schema.no_info_before_validator_function(read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"const": "*"}, handler(schema)]}
+
+
 @dataclass(frozen=True)
 class OrName:
     """Lets a name stand for a mapping that is written elsewhere. The field is a `model | str`."""
@@ -124,4 +139,4 @@ class OrName:
         return {"anyOf": [self.kind.__get_pydantic_json_schema__(schema, handler), handler(schema)]}
 
 
-ShortForm = OrText | OrOff | OrNone | OrName
+ShortForm = OrText | OrOff | OrNone | OrAll | OrName

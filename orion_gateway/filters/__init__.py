@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.filters.cors import Cors
+from orion_gateway.filters.fault import Fault
 from orion_gateway.filters.header_edits import RequestHeaders, ResponseHeaders
+from orion_gateway.filters.security_headers import SecurityHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +18,13 @@ if TYPE_CHECKING:
     from orion_gateway.filters.filter import Filter
 
 FILTERS: Mapping[str, Callable[..., Filter]] = {
+    "cors": Cors,
+    "fault": Fault,
     "request_headers": RequestHeaders,
     "response_headers": ResponseHeaders,
+    "security_headers": SecurityHeaders,
 }
-"""By the name that the table has for it: the class, called as `(rules, facilities)`."""
+"""By the name that the table has for it: the class, called as `(rules, facilities)`.
+
+`security_headers` is a key of the gateway and of routes instead of an entry in their lists.
+"""

@@ -25,6 +25,7 @@ STATUS_OF = {
     Reason.DESTINATION_UNAVAILABLE: 503,
     Reason.DNS_ERROR: 502,
     Reason.DRAIN_CUT: 503,
+    Reason.FAULT_INJECTED: 503,
     Reason.HTTP_PROTOCOL_ERROR: 502,
     Reason.HTTP_REQUEST_DENIED: 403,
     Reason.HTTP_REQUEST_ERROR: 400,
@@ -68,6 +69,7 @@ UPSTREAM_FAULTS = frozenset(
 _REGISTERED = {
     Reason.CIRCUIT_OPEN: Reason.DESTINATION_UNAVAILABLE,
     Reason.DRAIN_CUT: Reason.PROXY_INTERNAL_ERROR,
+    Reason.FAULT_INJECTED: Reason.PROXY_INTERNAL_ERROR,
     Reason.METHOD_NOT_ALLOWED: Reason.HTTP_REQUEST_DENIED,
     Reason.QUEUE_FULL: Reason.CONNECTION_LIMIT_REACHED,
     Reason.QUEUE_TIMEOUT: Reason.CONNECTION_LIMIT_REACHED,
@@ -89,6 +91,7 @@ MESSAGE_OF = {
     Reason.DESTINATION_UNAVAILABLE: "No endpoint of the service can take the request.",
     Reason.DNS_ERROR: "The address of the service could not be resolved.",
     Reason.DRAIN_CUT: "The gateway is shutting down.",
+    Reason.FAULT_INJECTED: "This error was made on purpose, by a fault of the route table.",
     Reason.HTTP_PROTOCOL_ERROR: "The service gave an answer that is not valid HTTP.",
     Reason.HTTP_RESPONSE_HEADER_SECTION_SIZE: "The head of the service's answer is too large.",
     Reason.HTTP_RESPONSE_TIMEOUT: "The service did not answer in time.",
