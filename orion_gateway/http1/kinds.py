@@ -23,7 +23,7 @@ REQUEST_ID = 13
 MAX_FORWARDS = 14
 DATE = 15
 MANAGED = 16
-"""Any other hop-by-hop field; in requests also X-Orion-*, or another spelling of a managed name: never sent on."""
+"""Any other hop-by-hop field, and X-Orion-*; in requests also another spelling of a managed name: never sent on."""
 
 KINDS_IN_REQUESTS = {
     **dict.fromkeys(HOP_BY_HOP, MANAGED),

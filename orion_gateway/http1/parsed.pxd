@@ -23,6 +23,7 @@ cdef class Head:
     cdef public list cuts
     cdef public Py_ssize_t fields_start
     cdef public object framing
+    cdef public bint has_odd_names
     cdef public bint is_keep_alive
     cdef public int minor
     cdef public bytes raw
@@ -38,6 +39,7 @@ cdef class Head:
     cpdef void add(self, bytes name, bytes value) except *
     cpdef void set(self, bytes name, bytes value) except *
     @cython.locals(cut=Line)
+    cdef void _remove_spellings(self, bytes name) except *
     cdef bint _is_cut(self, Line line) except -1
 
 

@@ -4,6 +4,7 @@ A field is found in the bytes only when somebody asks for it. `request` and `res
 out again.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
@@ -70,6 +71,9 @@ class Framing(Enum):
     UNTIL_CLOSE = auto()
 
 
+_NAME = re.compile(rb"\n([^:\r]++):")
+_AS_DASH = bytes.maketrans(b"_.", b"--")
+
 # Bound once: looking a member up costs more than what is decided by it.
 _NONE, _LENGTH, _CHUNKED, _UNTIL_CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.UNTIL_CLOSE
 
@@ -84,6 +88,7 @@ class Head:
         "cuts",
         "fields_start",
         "framing",
+        "has_odd_names",
         "is_keep_alive",
         "minor",
         "raw",
@@ -98,6 +103,8 @@ class Head:
         self.framing = _NONE
         self.content_length = -1
         """The value of Content-Length, or -1 when there is none or it must not be sent on."""
+        self.has_odd_names = False
+        """Whether a name of a request holds `_` or `.`, which programs behind the gateway may take for `-`."""
         self.is_keep_alive = minor == 1
         self.connection = b""
         """The lower-case values of Connection, with a comma between."""
@@ -153,8 +160,13 @@ class Head:
         return values[0] if values else None
 
     def remove(self, name: bytes) -> None:
-        """Leave out every field of a lower-case name, received or added."""
+        """Leave out every field of a lower-case name, received or added; of a request in every spelling.
+
+        A client could otherwise slip `X.Tenant` past a filter that says X-Tenant.
+        """
         self.cuts += find_lines(self.raw, self.fields_start, name)
+        if self.has_odd_names:
+            self._remove_spellings(name)
         if self.added:
             mark = b"%b:" % name
             self.added = tuple([line for line in self.added if not line.lower().startswith(mark)])
@@ -170,6 +182,12 @@ class Head:
         """Replace every field of this name, whatever its case, by one."""
         self.remove(name.lower())
         self.add(name, value)
+
+    def _remove_spellings(self, name: bytes) -> None:
+        plain = name.translate(_AS_DASH)
+        for match in _NAME.finditer(self.raw.lower(), self.fields_start - 1):
+            if match[1] != name and match[1].translate(_AS_DASH) == plain:
+                self.cuts += find_lines(self.raw, self.fields_start, match[1])
 
     def _is_cut(self, line: Line) -> bool:
         start = line.start

@@ -96,6 +96,7 @@ def _judge_request_line(line: bytes) -> Refusal | None:
 def _judge(head: RequestHead, scan: RequestScan, limits: HeadLimits) -> Refusal | None:
     raw = head.raw
     cuts = head.cuts
+    head.has_odd_names = scan.has_odd_names
     hosts = 0
     expectations: bytes | None = None
     codings: bytes | None = None

@@ -18,6 +18,7 @@ cdef class Line:
 cdef class RequestScan:
     cdef public Py_ssize_t fields
     cdef public Py_ssize_t fields_start
+    cdef public bint has_odd_names
     cdef public bint has_underscores
     cdef public list lines
     cdef public bytes method

@@ -27,8 +27,11 @@ _IN_REQUESTS = re.compile(
     + rb"|x[-_.](?:forwarded|orion)[-_.][^:]*+"
     + _LINE
 )
-_IN_RESPONSES = re.compile(rb"\n(?=[cdhkptux])(" + b"|".join(map(re.escape, sorted(KINDS_IN_RESPONSES))) + _LINE)
+_IN_RESPONSES = re.compile(
+    rb"\n(?=[cdhkptux])(" + b"|".join(map(re.escape, sorted(KINDS_IN_RESPONSES))) + rb"|x-orion-[^:._]*+" + _LINE
+)
 _UNDERSCORE_NAME = re.compile(rb"\n[^:\r_]*+_[^\r]*+\r")
+_ODD_NAME = re.compile(rb"\n[^:\r_.]*+[_.][^\r:]*+:")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15}+)\r\n")
 _NAME_AND_PORT = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=-]++(?::([0-9]{1,5}+))?")
 
@@ -65,7 +68,7 @@ class Line:
 class RequestScan:
     """A well-formed request head. `fields` counts its field lines; `lines` are those that are not OTHER."""
 
-    __slots__ = ("fields", "fields_start", "has_underscores", "lines", "method", "minor", "target")
+    __slots__ = ("fields", "fields_start", "has_odd_names", "has_underscores", "lines", "method", "minor", "target")
 
     def __init__(self, method: bytes, target: bytes, minor: int, fields_start: int) -> None:
         self.method = method
@@ -75,6 +78,8 @@ class RequestScan:
         self.fields = 0
         self.has_underscores = False
         """Whether a field name holds `_`."""
+        self.has_odd_names = False
+        """Whether a field name holds `_` or `.`, which programs may take for `-`."""
         self.lines: list[Line] = []
 
 
@@ -107,6 +112,7 @@ def scan_request(raw: bytes) -> RequestScan | None:
     scan = RequestScan(method, target, int(minor), match.end(3) + 2)
     scan.fields = raw.count(b"\n", scan.fields_start) - 1
     scan.has_underscores = b"_" in raw and _UNDERSCORE_NAME.search(raw, scan.fields_start - 1) is not None
+    scan.has_odd_names = _ODD_NAME.search(raw, scan.fields_start - 1) is not None
     for found in _IN_REQUESTS.finditer(raw.lower(), scan.fields_start - 1):
         name = found[1]
         kind = KINDS_IN_REQUESTS.get(name, MANAGED)
@@ -125,7 +131,7 @@ def scan_response(raw: bytes) -> ResponseScan | None:
     scan = ResponseScan(int(minor), int(status), reason or b"", match.start(4))
     scan.fields = raw.count(b"\n", scan.fields_start) - 1
     for found in _IN_RESPONSES.finditer(raw.lower(), scan.fields_start - 1):
-        scan.lines.append(_take_line(KINDS_IN_RESPONSES[found[1]], found))
+        scan.lines.append(_take_line(KINDS_IN_RESPONSES.get(found[1], MANAGED), found))
     return scan
 
 

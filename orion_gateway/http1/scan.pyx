@@ -164,7 +164,9 @@ cpdef RequestScan scan_request(bytes raw):
         return None
     scan.fields_start = position + 11
     scan.lines = []
-    scan.fields = _scan_section(raw, scan.fields_start, &_requests, True, scan.lines, &scan.has_underscores)
+    scan.fields = _scan_section(
+        raw, scan.fields_start, &_requests, True, scan.lines, &scan.has_underscores, &scan.has_odd_names
+    )
     return scan if scan.fields >= 0 else None
 
 
@@ -172,7 +174,7 @@ cpdef ResponseScan scan_response(bytes raw):
     cdef const char *text = PyBytes_AS_STRING(raw)
     cdef const unsigned char *data = <const unsigned char *>text
     cdef Py_ssize_t position, reason_start
-    cdef bint has_underscores = False
+    cdef bint has_underscores = False, has_odd_names = False
     if PyBytes_GET_SIZE(raw) < 16 or memcmp(text, b"HTTP/1.", 7):
         return None
     scan = <ResponseScan>ResponseScan.__new__(ResponseScan)
@@ -193,12 +195,20 @@ cpdef ResponseScan scan_response(bytes raw):
     scan.reason = PyBytes_FromStringAndSize(text + reason_start, position - reason_start)
     scan.fields_start = position + 2
     scan.lines = []
-    scan.fields = _scan_section(raw, scan.fields_start, &_responses, False, scan.lines, &has_underscores)
+    scan.fields = _scan_section(
+        raw, scan.fields_start, &_responses, False, scan.lines, &has_underscores, &has_odd_names
+    )
     return scan if scan.fields >= 0 else None
 
 
 cdef Py_ssize_t _scan_section(
-    bytes raw, Py_ssize_t position, const Table *table, bint any_spelling, list lines, bint *has_underscores
+    bytes raw,
+    Py_ssize_t position,
+    const Table *table,
+    bint any_spelling,
+    list lines,
+    bint *has_underscores,
+    bint *has_odd_names,
 ) except -2:
     """Read field lines and the empty line; return their number, or -1 when one is malformed or bytes are left."""
     cdef const unsigned char *data = <const unsigned char *>PyBytes_AS_STRING(raw)
@@ -226,6 +236,7 @@ cdef Py_ssize_t _scan_section(
             if kind != _other:
                 lines.append(_take_line(kind, data, start, colon, position))
         if seen & IS_ODD and not has_underscores[0]:
+            has_odd_names[0] = True
             has_underscores[0] = memchr(data + start, c"_", colon - start) != NULL
     if data[position + 1] != LF or position + 2 != PyBytes_GET_SIZE(raw):
         return -1
@@ -263,11 +274,10 @@ cdef int _find_kind(
         for index in range(table.begins[length], table.begins[length + 1]):
             if not memcmp(text, table.names[index].text, length):
                 return _managed if seen & IS_ODD else table.names[index].kind
-    if any_spelling:
-        if length >= 12 and not memcmp(text, b"x-forwarded-", 12):
-            return _managed if seen & IS_ODD else _claim
-        if length >= 8 and not memcmp(text, b"x-orion-", 8):
-            return _managed
+    if length >= 8 and not memcmp(text, b"x-orion-", 8):
+        return _managed
+    if any_spelling and length >= 12 and not memcmp(text, b"x-forwarded-", 12):
+        return _managed if seen & IS_ODD else _claim
     return _other
 
 

@@ -72,7 +72,8 @@ def test_a_request_line_is_what_it_says(codec: Codec, line: bytes, kind: str | N
     scan = codec.scan.scan_request(raw)
     assert scan is not None
     assert (scan.method, scan.target, scan.minor, scan.fields, scan.fields_start) == (b"GET", b"/", 1, 3, 16)
-    assert scan.has_underscores is (b"_" in line)
+    assert scan.has_underscores is (b"_" in line.partition(b":")[0])
+    assert scan.has_odd_names is any(mark in line.partition(b":")[0] for mark in (b"_", b"."))
     assert [(NAMES[found.kind], found.value(raw)) for found in scan.lines] == ([(kind, value)] if kind else [])
     for found in scan.lines:
         assert raw[found.start : found.end] == line + b"\r\n"
@@ -88,7 +89,9 @@ def test_a_request_line_is_what_it_says(codec: Codec, line: bytes, kind: str | N
         (b"X-Request-Id: x", "REQUEST_ID"),
         (b"Trailer: x", "MANAGED"),
         (b"Transfer_Encoding: chunked", None),
-        (b"X-Orion-Roles: x", None),
+        (b"X-Orion-Roles: x", "MANAGED"),
+        (b"X.Orion-Roles: x", None),
+        (b"X-Orion: x", None),
         (b"X-Forwarded-For: x", None),
         (b"Host: x", None),
     ],
@@ -266,7 +269,7 @@ def compare_requests(raw: bytes) -> None:
     scan, expected = (codec.scan.scan_request(raw) for codec in (RUNNING, PURE))
     assert (scan is None) is (expected is None)
     if expected is not None:
-        for name in ("method", "target", "minor", "fields_start", "fields", "has_underscores"):
+        for name in ("method", "target", "minor", "fields_start", "fields", "has_underscores", "has_odd_names"):
             assert getattr(scan, name) == getattr(expected, name), name
         assert list(map(describe_line, scan.lines)) == list(map(describe_line, expected.lines))
 
