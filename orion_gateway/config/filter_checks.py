@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orion_gateway.config.filters import FilterConfig
 from orion_gateway.config.lookup import items_at, mapping_at, node_at, text_of
 from orion_gateway.config.nodes import MappingNode, ScalarNode, begin_of
-from orion_gateway.config.shaping_checks import check_cors, check_fault
+from orion_gateway.config.shaping_checks import check_cors, check_fault, check_own_fields
 from orion_gateway.config.shared_checks import check_equal_fields, check_reference
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def check_filters(root: MappingNode, report: Report) -> None:
             hint = "give it another name: routes could not say which one they mean"
             report(named.keys[name], "E0302", f'"{name}" is what a filter of the gateway is called', help=hint)
         check_filter(node, report)
+    check_own_fields(root, report)
     for place, node in _each_listed(root):
         if isinstance(node, ScalarNode):
             if text_of(node) == DEFAULTS and place == DEFAULTS:
