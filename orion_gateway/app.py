@@ -28,6 +28,7 @@ from orion_gateway.control.listeners import PRIVATE, PUBLIC, Listener
 from orion_gateway.control.messages import Drain, ListenerPlace, Snapshot
 from orion_gateway.control.supervisor import DrainSettings, Plan, Supervisor
 from orion_gateway.control.worker import Worker
+from orion_gateway.filter_assembly import build_base_filters
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from orion_gateway.control.worker import Tell
     from orion_gateway.explanation.answer import Answer, Asked
     from orion_gateway.telemetry.totals import Totals
-    from orion_gateway.values import CircuitState
+    from orion_gateway.values import CircuitState, FilterUse
 
 HEALTH_SOCKET = "health.sock"
 
@@ -69,7 +70,7 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
     routes = build_routes(loaded)
     services = tuple(build_services(loaded, workers).values())
     # The name in Via is this gateway's own, so that a request that comes back to it is known (RFC 9110, section 7.6.3).
-    settings = _build_settings(gateway, f"orion-{secrets.token_hex(4)}")
+    settings = _build_settings(gateway, f"orion-{secrets.token_hex(4)}", build_base_filters(loaded))
     drain = gateway.drain
     per_client = gateway.limits.per_client
 
@@ -218,9 +219,10 @@ class _State:
         return await self._supervisor.explain(service, key, token)
 
 
-def _build_settings(gateway: Gateway, pseudonym: str) -> PlaneSettings:
+def _build_settings(gateway: Gateway, pseudonym: str, base_filters: tuple[FilterUse, ...]) -> PlaneSettings:
     limits, timeouts, forwarded = gateway.limits, gateway.timeouts, gateway.forwarded
     return PlaneSettings(
+        base_filters=base_filters,
         head_limits=HeadLimits(
             limits.request_line, limits.header_section, limits.header_fields, gateway.underscore_fields
         ),

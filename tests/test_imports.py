@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         "config",
         "control",
         "explanation",
+        "filter_assembly",
         "http1",
         "proxy",
         "routing",

@@ -33,8 +33,6 @@ class Cors(Filter):
     def __init__(self, rules: CorsRules, facilities: Facilities) -> None:
         self._policy = CrossOrigin(rules)
         self._enforces = rules.enforce
-        # Not enforced, it must change nothing: services go on answering for themselves.
-        self.answers_preflight = rules.enforce
         self._without_origin = self._policy.response_fields(())
 
     def on_request(self, exchange: Exchange) -> Reply | None:

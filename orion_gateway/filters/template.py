@@ -23,7 +23,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orion_gateway.filters.filter import Exchange, RequestHead
+    from orion_gateway.filters.filter import Exchange
 
 Writing = Literal["text", "field", "url", "cookie", "html", "json"]
 """How values are written: as they are; in a field; in a URL; in a field whose syntax is that of cookies; escaped."""
@@ -201,11 +201,3 @@ _IN_URLS = frozenset([b"host", b"path", b"query", b"scheme", b"target"])
 """What stands in a URL as the client sent it, being a part of one."""
 
 _WRITERS: dict[str, Callable[[bytes], bytes]] = {"cookie": _write_cookie, "html": _write_html, "json": _write_json}
-
-
-def fill(template: bytes, head: RequestHead) -> bytes:
-    """Return the template with host, path, query and target of this request in it."""
-    if b"${request." not in template:
-        return template
-    values = {b"host": head.host, b"path": head.path, b"query": head.query, b"target": head.target}
-    return _REFERENCE.sub(lambda found: values.get(found[1], found[0]), template)

@@ -88,6 +88,18 @@ class Step:
         except Exception:
             return self.take_failure(exchange)
 
+    def answer_preflight(self, exchange: Exchange) -> Reply:
+        """Return the answer to a CORS preflight, and count it."""
+        try:
+            reply = self.filter.answer_preflight(exchange)
+        except Exception:
+            return self.take_failure(exchange) or Reply(500, reason=Reason.PROXY_INTERNAL_ERROR)
+        if reply.status >= 400:
+            self.refused += 1
+        else:
+            self.allowed += 1
+        return reply
+
     def take_verdict(self, verdict: object, exchange: Exchange) -> Reply | None:
         """Count a verdict about a request; return the answer that ends it, if it is enforced."""
         if not isinstance(verdict, Reply):
@@ -146,8 +158,8 @@ class Chain:
         self.takes_request = any(step.filter.request_body.kind != "none" for step in self.steps)
         self.takes_response = any(step.filter.response_body.kind != "none" for step in self.steps)
         self.has_end = any(step.has_end for step in self.steps)
-        preflights = [step.filter for step in self.steps if step.filter.answers_preflight]
-        self.preflight: Filter | None = preflights[0] if preflights else None
+        preflights = [step for step in self.steps if step.filter.answers_preflight and step.enforces]
+        self.preflight: Step | None = preflights[0] if preflights else None
         """The filter that answers CORS preflights, ahead of all others."""
 
     def end(self, exchange: Exchange) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from orion_gateway.breaker.gate import Entry
-from orion_gateway.filters.template import fill
 from orion_gateway.http1.body import ChunkedBody, Payload, encode_chunk, encode_last_chunk
 from orion_gateway.http1.fields import find_client
 from orion_gateway.http1.identifiers import UNKNOWN, Identifiers, choose_identifiers
@@ -42,7 +41,8 @@ from orion_gateway.proxy.reply import (
     render_local,
 )
 from orion_gateway.proxy.retry import IDEMPOTENT, may_repeat_on_fresh_connection
-from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, Respond, UpstreamTimeouts, Verdict
+from orion_gateway.proxy.table_answer import TableAnswer
+from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, UpstreamTimeouts, Verdict
 
 if TYPE_CHECKING:
     import asyncio
@@ -233,7 +233,7 @@ class Exchange(Relay):
             self.fail(Reason.CIRCUIT_OPEN, now, headers=[(b"Retry-After", wait)])
             return
         self.note(f"circuit of {pool.service.name} open")
-        if isinstance(fallback, Respond):
+        if isinstance(fallback, TableAnswer):
             self.respond(fallback, now)
         else:
             self.phase = _QUEUED
@@ -642,10 +642,9 @@ class Exchange(Relay):
         """Answer without an endpoint."""
         self._answer(status, content, headers, _SUCCEEDED, None, now)
 
-    def respond(self, action: Respond, now: float) -> None:
-        """Give the answer that the table holds."""
-        fields = [(name.encode(), fill(value.encode("latin-1"), self.head)) for name, value in action.headers]
-        self.reply(action.status, now, fill(action.body, self.head), fields)
+    def respond(self, answer: TableAnswer, now: float) -> None:
+        """Give an answer that the table holds."""
+        self.reply(answer.status, now, answer.content(self), answer.fields(self))
 
     def fail(
         self,

@@ -17,6 +17,5 @@ cpdef dispatch(Exchange exchange, double now)
 cdef bint _answers_preflight(Exchange exchange, DataPlane plane, JudgedPath path, str listener, double now) except -1
 @cython.locals(path=JudgedPath, matched=Matched)
 cdef LiveRoute _find_route(Exchange exchange, DataPlane plane, str listener, double now)
-cdef _answer(Exchange exchange, object action, double now)
 cdef bint _ends_here(Exchange exchange, LiveRoute live, double now) except -1
 cdef bint _accepts_websocket(Exchange exchange, LiveRoute live, double now) except -1

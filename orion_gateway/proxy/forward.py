@@ -15,18 +15,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orion_gateway.filters.template import fill
 from orion_gateway.proxy.chain import walk
 from orion_gateway.proxy.tunnel import VERSION, judge_handshake
 from orion_gateway.routing.found import Matched, MethodNotAllowed, NotFound, Options, PathNotAllowed
 from orion_gateway.routing.path import PathRefused, judge_path
-from orion_gateway.values import Reason, Redirect, Respond
+from orion_gateway.values import Reason
 
 if TYPE_CHECKING:
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.plane import DataPlane, LiveRoute
     from orion_gateway.routing.path import JudgedPath
-    from orion_gateway.values import Action
 
 _ALL_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -68,7 +66,8 @@ def dispatch(exchange: Exchange, now: float) -> None:
     live, head = exchange.route, exchange.head
     assert live is not None
     if live.pool is None:
-        _answer(exchange, live.route.action, now)
+        assert live.answer is not None
+        exchange.respond(live.answer, now)
         return
     if head.upgrade and head.is_websocket() and not _accepts_websocket(exchange, live, now):
         return
@@ -80,15 +79,6 @@ def dispatch(exchange: Exchange, now: float) -> None:
     exchange.upstream_timeouts = live.timeouts
     exchange.retries = live.retries
     exchange.start(live.pool, target)
-
-
-def _answer(exchange: Exchange, action: Action, now: float) -> None:
-    """Give the answer that the table holds."""
-    match action:
-        case Respond():
-            exchange.respond(action, now)
-        case Redirect(location, status):
-            exchange.reply(status, now, headers=[(b"Location", fill(location.encode(), exchange.head))])
 
 
 def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:

@@ -9,6 +9,7 @@ from orion_gateway.telemetry.metrics cimport RouteMetrics
 
 
 cdef class LiveRoute:
+    cdef public object answer
     cdef public Chain chain
     cdef public object body_limit
     cdef public RouteMetrics metrics

@@ -18,12 +18,14 @@ from orion_gateway.proxy.facilities import Facilities
 from orion_gateway.proxy.filters import Filters
 from orion_gateway.proxy.latency import LatencyWindow
 from orion_gateway.proxy.pools import build_pool, join_fallbacks
+from orion_gateway.proxy.table_answer import TableAnswer
 from orion_gateway.routing.rewrite import compile_rewrite
 from orion_gateway.telemetry.metrics import Delta, RouteMetrics, ServiceMetrics
 from orion_gateway.values import (
     CircuitView,
     FilterUse,
     Reason,
+    Redirect,
     Respond,
     Route,
     RouteMatch,
@@ -73,6 +75,7 @@ class LiveRoute:
     """A route with what every request of it needs, found once."""
 
     __slots__ = (
+        "answer",
         "body_limit",
         "chain",
         "latency",
@@ -94,6 +97,8 @@ class LiveRoute:
         self.route = route
         self.name = route.name
         self.pool = pool
+        self.answer = TableAnswer(route.action) if isinstance(route.action, Respond | Redirect) else None
+        """What the table holds in place of a service."""
         self.service = "" if pool is None else pool.service.name
         self.metrics = metrics
         self.chain = chain

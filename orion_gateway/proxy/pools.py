@@ -10,6 +10,7 @@ from orion_gateway.breaker.gate import Gate
 from orion_gateway.breaker.news import GateNews
 from orion_gateway.discovery.news import AttemptTold
 from orion_gateway.proxy.budget import RetryBudget
+from orion_gateway.proxy.table_answer import TableAnswer
 from orion_gateway.proxy.upstream import ServicePool
 from orion_gateway.values import Respond, ToService
 
@@ -61,4 +62,4 @@ def join_fallbacks(pools: Mapping[str, ServicePool]) -> None:
             case ToService(name):
                 pool.fallback = pools[name]
             case Respond() as respond:
-                pool.fallback = respond
+                pool.fallback = TableAnswer(respond)

@@ -18,7 +18,7 @@ from orion_gateway.http1.parsed import HeadLimits, Refusal
 from orion_gateway.http1.response import parse_response
 from orion_gateway.proxy.affinity import KeyOf, compile_key
 from orion_gateway.proxy.reasons import reason_of_connect_error
-from orion_gateway.values import CircuitView, Reason, Respond, Standing, Verdict
+from orion_gateway.values import CircuitView, Reason, Standing, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orion_gateway.http1.parsed import ResponseHead
     from orion_gateway.proxy.attempt import Attempt
     from orion_gateway.proxy.budget import RetryBudget
+    from orion_gateway.proxy.table_answer import TableAnswer
     from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Endpoint, Outcome, Service
 
@@ -294,7 +295,7 @@ class ServicePool:
         self.chooser = chooser
         self.budget = budget
         self.gate = gate
-        self.fallback: Respond | ServicePool | None = None
+        self.fallback: TableAnswer | ServicePool | None = None
         """What answers while the circuit is open."""
         self.asking: Attempt | None = None
         """The attempt that waits for leave to try a half-open circuit."""
