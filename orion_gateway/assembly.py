@@ -25,6 +25,8 @@ from orion_gateway.values import (
     Route,
     RouteMatch,
     Service,
+    Split,
+    Target,
     ToAdmin,
     ToService,
     UpstreamTimeouts,
@@ -36,8 +38,9 @@ if TYPE_CHECKING:
 
     from orion_gateway.config.answers import RespondConfig
     from orion_gateway.config.load import Loaded
-    from orion_gateway.config.model import ConditionConfig, Defaults, RouteConfig, ServiceConfig
+    from orion_gateway.config.model import ConditionConfig, Config, Defaults, RouteConfig, ServiceConfig
     from orion_gateway.config.resilience import CircuitConfig, HealthCheckConfig, OutlierConfig
+    from orion_gateway.config.split import TargetConfig
 
 UNBOUNDED_TRIAL_TIMEOUT = 60.0
 """Seconds after which a trial counts as failed when no timeout of its service bounds it."""
@@ -55,10 +58,11 @@ def build_services(loaded: Loaded, workers: int = 1) -> dict[str, Service]:
 
 def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
     config = loaded.config
-    base, retries = UpstreamTimeouts(), None
+    timeouts, retries = UpstreamTimeouts(), None
     if route.service is not None:
         service = config.services[route.service]
-        base, retries = _build_timeouts(service), _build_retries(service, config.defaults, route)
+        timeouts = _build_route_timeouts(service, config.defaults, route)
+        retries = _build_retries(service, config.defaults, route)
     if "body" in route.limits.model_fields_set:
         body_limit = route.limits.body
     elif "body" in config.defaults.limits.model_fields_set:
@@ -78,28 +82,36 @@ def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
             query=_build_conditions(match.query),
             listeners=match.listeners,
         ),
-        action=_build_action(route),
+        action=_build_action(config, route),
         place=loaded.places.at(("routes", index)),
         priority=route.priority,
         rewrite=_build_rewrite(route),
         websocket=Websocket(websocket.origins, websocket.idle) if websocket is not None and websocket.enabled else None,
         filters=build_filters(loaded, index),
         body_limit=body_limit,
-        timeouts=route.timeouts.over(config.defaults.timeouts.over(base)),
+        timeouts=timeouts,
         retries=retries,
         allow_encoded_slash=route.allow_encoded_slash,
         allow_empty_segments=route.allow_empty_segments,
     )
 
 
-def _build_action(route: RouteConfig) -> Action:
+def _build_action(config: Config, route: RouteConfig) -> Action:
     if route.service is not None:
         return ToService(route.service)
+    if route.split is not None:
+        return Split(tuple(_build_target(config, route, target) for target in route.split.to), route.split.sticky)
     if route.respond is not None:
         return _build_respond(route.respond)
     if route.redirect is not None:
         return Redirect(route.redirect.location, route.redirect.status)
     return ToAdmin("health")
+
+
+def _build_target(config: Config, route: RouteConfig, target: TargetConfig) -> Target:
+    service = config.services[target.service]
+    timeouts = _build_route_timeouts(service, config.defaults, route)
+    return Target(target.service, target.weight, timeouts, _build_retries(service, config.defaults, route))
 
 
 def _build_respond(respond: RespondConfig) -> Respond:
@@ -151,6 +163,11 @@ def _build_rewrite(route: RouteConfig) -> Rewrite | None:
 def _build_timeouts(service: ServiceConfig) -> UpstreamTimeouts:
     timeouts = service.timeouts
     return UpstreamTimeouts(timeouts.connect, timeouts.response, timeouts.idle, timeouts.total)
+
+
+def _build_route_timeouts(service: ServiceConfig, defaults: Defaults, route: RouteConfig) -> UpstreamTimeouts:
+    """Return the timeouts of a route towards a service: each from the closest that writes it."""
+    return route.timeouts.over(defaults.timeouts.over(_build_timeouts(service)))
 
 
 def _build_balancing(service: ServiceConfig) -> Balancing:

@@ -404,6 +404,25 @@ class ToService:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A service that a route forwards to, with its share and what its exchanges have on this route."""
+
+    service: str
+    weight: int = 1
+    timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
+    retries: RetryRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Forward to one of several services, each as often as its weight says; one weight at least is above 0."""
+
+    to: tuple[Target, ...]
+    cookie: str | None = None
+    """The cookie that keeps a client at the service that it was assigned; None: each request is drawn anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Respond:
     """Answer with a fixed response."""
 
@@ -427,7 +446,7 @@ class ToAdmin:
     resource: Literal["health"]
 
 
-Action = ToService | Respond | Redirect | ToAdmin
+Action = ToService | Split | Respond | Redirect | ToAdmin
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +502,17 @@ class Route:
     filters: tuple[FilterUse, ...] = ()
     body_limit: int | None = 10 * 1024 * 1024
     timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
+    """Towards its service; each target of a split has its own, as with `retries`."""
     retries: RetryRules | None = None
     allow_encoded_slash: bool = False
     allow_empty_segments: bool = False
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The services that its requests are forwarded to; several when it splits them, none when it answers itself."""
+        match self.action:
+            case ToService(service):
+                return (Target(service, timeouts=self.timeouts, retries=self.retries),)
+            case Split(to):
+                return to
+        return ()

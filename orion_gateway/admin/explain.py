@@ -12,7 +12,7 @@ from orion_gateway.admin.bodies import BodyError, read_object
 from orion_gateway.admin.circuits import describe_circuit
 from orion_gateway.admin.replies import answer
 from orion_gateway.explanation.answer import QuestionError, ask, make_document
-from orion_gateway.proxy.affinity import find_cookie
+from orion_gateway.routing.cookies import find_cookie
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

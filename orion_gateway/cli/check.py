@@ -95,8 +95,7 @@ def _find_hopeless_retries(loaded: Loaded, routes: Sequence[Route]) -> list[Find
 
     warnings: dict[Location, Finding] = {}
     for found in find_hopeless_retries(routes):
-        service = loaded.config.routes[found.index].service
-        holders = (("routes", found.index), ("defaults",), ("services", service or ""))
+        holders = (("routes", found.index), ("defaults",), ("services", found.service))
         places = [(*holder, "retries", found.key) for holder in holders]
         place = next(place for place in places if loaded.places.is_written(place))
         hint = f'seen on the route "{routes[found.index].name}"'

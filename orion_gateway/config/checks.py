@@ -18,6 +18,7 @@ from orion_gateway.config.paths import covers_prefix, params_of, read_path_patte
 from orion_gateway.config.retry_checks import check_retries
 from orion_gateway.config.service_checks import check_fallbacks, check_service
 from orion_gateway.config.shared_checks import check_equal_fields, check_reference, check_respond
+from orion_gateway.config.split_checks import check_split
 from orion_gateway.config.suggest import closest
 from orion_gateway.config.template_checks import check_templates
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.nodes import Report
     from orion_gateway.config.source import Span
 
-ANSWERERS = ("service", "respond", "redirect", "admin")
+ANSWERERS = ("service", "split", "respond", "redirect", "admin")
 FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries")
 PATH_REWRITES = ("strip_prefix", "path", "regex")
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
@@ -58,6 +59,7 @@ def check_table(root: MappingNode, report: Report, *, are_services_known: bool) 
         check_respond(route, report)
         if are_services_known:
             check_reference(node_at(route, "service"), "service", list(services.entries) if services else [], report)
+        check_split(route, services, report, are_services_known=are_services_known)
         for listener in items_at(node_at(route, "match"), "listeners"):
             check_reference(listener, "listener", listener_names, report)
     check_templates(root, report)
@@ -127,7 +129,7 @@ def _check_answerer(route: Node, report: Report) -> None:
     for key in written[1:]:
         message = f'"{written[0]}" and "{key}" both say what answers this route'
         report(route.keys[key], "E0304", message, help=f"keep one of {', '.join(ANSWERERS)}")
-    if "service" not in written:
+    if "service" not in written and "split" not in written:
         for key in FORWARDING_KEYS:
             if key in route.entries:
                 hint = f'"{written[0]}" forwards nothing'

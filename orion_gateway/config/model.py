@@ -50,6 +50,7 @@ from orion_gateway.config.resilience import (
     ServiceRetriesConfig,
 )
 from orion_gateway.config.security_headers import SecurityHeadersConfig
+from orion_gateway.config.split import SplitConfig
 from orion_gateway.config.table import REQUIRED, OrOff, OrText, Table, key, section
 from orion_gateway.values import UpstreamTimeouts
 
@@ -402,7 +403,7 @@ class OwnLimits(Table):
 
 
 class RouteConfig(Table):
-    """A rule: which requests it takes, and what answers them; exactly one of service, respond, redirect and admin."""
+    """A rule: which requests it takes, and what answers: exactly one of service, split, respond, redirect and admin."""
 
     name: Name = key(REQUIRED, "Its name: unique, and a label of metrics.", "users")
     match: Match = section(
@@ -410,6 +411,11 @@ class RouteConfig(Table):
     )
     priority: Priority = key(0, "Decides between routes that are equally specific; the higher one wins.", 10)
     service: Name | None = key(None, "The service that requests are forwarded to.", "users")
+    split: SplitConfig | None = key(
+        None,
+        "The services that requests are divided among.",
+        {"to": [{"service": "users", "weight": 95}, {"service": "users-next", "weight": 5}], "sticky": "release"},
+    )
     respond: RespondConfig | None = key(None, "A fixed response.", {"status": 404, "body": "Nothing here."})
     redirect: RedirectConfig | None = key(None, "A redirect.", {"location": "https://www.example.org/", "status": 302})
     admin: Annotated[Literal["health"], choice("health")] | None = key(

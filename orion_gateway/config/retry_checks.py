@@ -34,8 +34,8 @@ def _each_stack(root: MappingNode) -> Iterator[list[MappingNode]]:
     for service in services.entries.values() if services else ():
         yield _stack(node_at(service, "retries"))
     for route in items_at(root, "routes"):
-        name = text_of(node_at(route, "service"))
-        if name is not None:
+        asked = (node_at(route, "service"), *(node_at(target, "service") for target in items_at(route, "split", "to")))
+        for name in filter(None, map(text_of, asked)):
             below = node_at(services, name, "retries")
             yield _stack(node_at(route, "retries"), defaults, below)
 

@@ -21,7 +21,8 @@ from orion_gateway.routing.explain import explain
 from orion_gateway.routing.found import Matched, MethodNotAllowed, Options, PathNotAllowed
 from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.routing.rewrite import rewrite_target
-from orion_gateway.values import Redirect, Respond, ToAdmin, ToService
+from orion_gateway.routing.split import Splitter
+from orion_gateway.values import Redirect, Respond, Split, ToAdmin, ToService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from orion_gateway.routing.explain import Explanation, Loss
     from orion_gateway.routing.found import Found
     from orion_gateway.routing.table import RouteTable
-    from orion_gateway.values import Route, Service
+    from orion_gateway.values import Route, Service, Target
+
+    Where = Callable[..., str]
+    """Says where the first of some places is written, or "default"."""
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.DOTALL | re.IGNORECASE)
 
@@ -70,7 +74,7 @@ class Answer:
     route: str | None
     place: str | None
     service: str | None = None
-    """The service it is forwarded to."""
+    """The service it is forwarded to: of a split that which its cookie names, else the one with most of the weight."""
     follows: tuple[Setting, ...] = ()
     losses: tuple[Loss, ...] = ()
     left_out: int = 0
@@ -150,11 +154,25 @@ def _follow(loaded: Loaded, asked: Asked, found: Matched, explanation: Explanati
         message,
         route.name,
         str(route.place) if route.place else None,
-        route.action.service if isinstance(route.action, ToService) and not status else None,
+        _find_service(route, asked) if not status else None,
         follows,
         explanation.losses,
         explanation.left_out,
     )
+
+
+def _find_service(route: Route, asked: Asked) -> str | None:
+    match route.action:
+        case ToService(service):
+            return service
+        case Split(goals) as split:
+            assigned = Splitter(split).find_assigned(asked.field_values(b"cookie"))
+            return goals[assigned].service if assigned is not None else max(goals, key=_weight_of).service
+    return None
+
+
+def _weight_of(goal: Target) -> int:
+    return goal.weight
 
 
 def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Iterator[Setting]:
@@ -175,28 +193,22 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
             yield Setting("redirect.status", str(status), where((*here, "redirect", "status")))
         case ToAdmin(resource):
             yield Setting("admin", resource, where((*here, "admin")))
-        case ToService(name):
-            service, there = build_services(loaded)[name], ("services", name)
-            config = loaded.config.services[name]
-            yield Setting("service", name, where((*here, "service")))
-            for number, endpoint in enumerate(service.endpoints):
-                value = f"{endpoint.url} weight {endpoint.weight}"
-                yield Setting("endpoint", value, where((*there, "endpoints", number)))
-            yield Setting("load_balancer", describe_balancing(service.balancing), where((*there, "load_balancer")))
-            for key, value in describe_service(service):
-                yield Setting(key, value, where((*there, key)))
-            yield Setting("target", target, where(*((*here, "rewrite", key) for key in _TARGET_KEYS)))
-            is_upstream = route.rewrite is not None and route.rewrite.host_upstream
-            value = "the endpoint's" if is_upstream else "the client's"
-            yield Setting("host", value, where((*here, "rewrite", "host")))
-            for key in ("connect", "response", "idle", "total"):
-                value = show_duration(getattr(route.timeouts, key))
-                places = ((*base, "timeouts", key) for base in (here, ("defaults",), there))
-                yield Setting(f"timeouts.{key}", value, where(*places))
-            # An `off` of the service holds against the defaults.
-            is_off = "retries" in config.model_fields_set and config.retries is None
-            holders = (here, there, ("defaults",)) if is_off else (here, ("defaults",), there)
-            yield from _retry_settings(route, service, method, where, holders)
+        case ToService():
+            (goal,) = route.targets
+            yield from _service_settings(loaded, goal, (*here, "service"), where)
+            yield from _target_settings(route, target, here, where)
+            yield from _patience_settings(loaded, goal, here, method, where)
+        case Split(goals, cookie):
+            total = sum(goal.weight for goal in goals)
+            for number, goal in enumerate(goals):
+                value = f"{goal.service} weight {goal.weight}: {goal.weight / total * 100:.3g}% of the requests"
+                yield Setting("split", value, where((*here, "split", "to", number)))
+            if cookie is not None:
+                yield Setting("split.sticky", f"cookie {cookie}", where((*here, "split", "sticky")))
+            yield from _target_settings(route, target, here, where)
+            for number, goal in enumerate(goals):
+                yield from _service_settings(loaded, goal, (*here, "split", "to", number, "service"), where)
+                yield from _patience_settings(loaded, goal, here, method, where)
     places = ((*base, "limits", "body") for base in (here, ("defaults",), ("gateway",)))
     yield Setting("limits.body", _show_size(route.body_limit), where(*places))
     websocket = route.websocket
@@ -206,15 +218,48 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
     yield Setting("websocket", value, where((*here, "websocket")))
 
 
+def _service_settings(loaded: Loaded, goal: Target, named: Location, where: Where) -> Iterator[Setting]:
+    """Yield what a service is; `named` is where the route names it."""
+    service, there = build_services(loaded)[goal.service], ("services", goal.service)
+    yield Setting("service", goal.service, where(named))
+    for number, endpoint in enumerate(service.endpoints):
+        value = f"{endpoint.url} weight {endpoint.weight}"
+        yield Setting("endpoint", value, where((*there, "endpoints", number)))
+    yield Setting("load_balancer", describe_balancing(service.balancing), where((*there, "load_balancer")))
+    for key, value in describe_service(service):
+        yield Setting(key, value, where((*there, key)))
+
+
+def _target_settings(route: Route, target: str, here: Location, where: Where) -> Iterator[Setting]:
+    """Yield what is asked of whichever service it is."""
+    yield Setting("target", target, where(*((*here, "rewrite", key) for key in _TARGET_KEYS)))
+    is_upstream = route.rewrite is not None and route.rewrite.host_upstream
+    yield Setting("host", "the endpoint's" if is_upstream else "the client's", where((*here, "rewrite", "host")))
+
+
+def _patience_settings(loaded: Loaded, goal: Target, here: Location, method: bytes, where: Where) -> Iterator[Setting]:
+    """Yield how long a service is waited for, and how often it is asked."""
+    there = ("services", goal.service)
+    for key in ("connect", "response", "idle", "total"):
+        value = show_duration(getattr(goal.timeouts, key))
+        places = ((*base, "timeouts", key) for base in (here, ("defaults",), there))
+        yield Setting(f"timeouts.{key}", value, where(*places))
+    # An `off` of the service holds against the defaults.
+    config = loaded.config.services[goal.service]
+    is_off = "retries" in config.model_fields_set and config.retries is None
+    holders = (here, there, ("defaults",)) if is_off else (here, ("defaults",), there)
+    yield from _retry_settings(goal, build_services(loaded)[goal.service], method, where, holders)
+
+
 def _retry_settings(
-    route: Route, service: Service, method: bytes, where: Callable[..., str], holders: tuple[Location, ...]
+    goal: Target, service: Service, method: bytes, where: Where, holders: tuple[Location, ...]
 ) -> Iterator[Setting]:
     """Yield what becomes of failed attempts; `holders` are the places that may write `retries`, the closest first."""
 
     def written(*key: str) -> str:
         return where(*((*holder, "retries", *key) for holder in holders))
 
-    rules, place = route.retries, written()
+    rules, place = goal.retries, written()
     if rules is None:
         if place != "default":
             yield Setting("retries", "off", place)
@@ -246,6 +291,9 @@ def describe_action(route: Route) -> str:
     match route.action:
         case ToService(service):
             return f"service {service}"
+        case Split(goals, cookie):
+            shares = ", ".join(f"{goal.service} {goal.weight}" for goal in goals)
+            return f"split {shares}" + (f" by cookie {cookie}" if cookie is not None else "")
         case Respond(status=status):
             return f"respond {status}"
         case Redirect(location=location, status=status):

@@ -1,4 +1,7 @@
-"""Find in a request what binds it to an endpoint: the key of a hashing policy, or the cookie of a sticky service."""
+"""Find in a request what binds it to an endpoint: the key of a hashing policy, or the cookie of a sticky service.
+
+And bind clients by cookies: to an endpoint of a service, and to a service of a split.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from orion_gateway.balancer.hashing import hash_key
+from orion_gateway.routing.cookies import find_cookie
+from orion_gateway.routing.split import make_token
 
 if TYPE_CHECKING:
     from orion_gateway.http1.parsed import RequestHead
@@ -29,20 +34,31 @@ def compile_key(source: KeySource) -> KeyOf:
             return lambda head, _client: _hash(head.path)
 
 
-def find_cookie(values: Sequence[bytes], name: bytes) -> bytes:
-    """Return the value of the first cookie of this name in the Cookie fields (RFC 6265, section 4.2), or nothing."""
-    for value in values:
-        for pair in value.split(b";"):
-            found, separator, content = pair.partition(b"=")
-            if separator and found.strip() == name:
-                return content.strip()
-    return b""
+def render_cookie(name: bytes, token: bytes, is_secure: bool = False) -> bytes:
+    """Return the line that binds a client to an endpoint or a service until its session ends (RFC 6265, section 4.1).
 
-
-def render_cookie(name: bytes, token: bytes) -> bytes:
-    """Return the line that binds a client to an endpoint until its session ends (RFC 6265, section 4.1)."""
-    return b"Set-Cookie: %b=%b; Path=/; HttpOnly; SameSite=Lax\r\n" % (name, token)
+    `is_secure`: the client came by https, and shall not say it otherwise.
+    """
+    return b"Set-Cookie: %b=%b; Path=/; HttpOnly; SameSite=Lax%b\r\n" % (name, token, b"; Secure" if is_secure else b"")
 
 
 def _hash(value: bytes) -> int:
     return hash_key(value) if value else 0
+
+
+class Binding:
+    """Binds clients to one service of a route that splits its requests."""
+
+    __slots__ = ("_cookie", "_line", "_secure_line", "_token")
+
+    def __init__(self, cookie: str, service: str) -> None:
+        self._cookie = cookie.encode("ascii")
+        self._token = make_token(service)
+        self._line = render_cookie(self._cookie, self._token)
+        self._secure_line = render_cookie(self._cookie, self._token, is_secure=True)
+
+    def renew(self, cookies: Sequence[bytes], scheme: bytes) -> bytes:
+        """Return the line to send to a client with these Cookie fields; nothing when it is bound already."""
+        if find_cookie(cookies, self._cookie) == self._token:
+            return b""
+        return self._secure_line if scheme == b"https" else self._line

@@ -25,7 +25,7 @@ from orion_gateway.http1.render import render_request, render_response
 # As modules, because they import this one, too.
 from orion_gateway.proxy import chain as chains
 from orion_gateway.proxy import forward
-from orion_gateway.proxy.affinity import find_cookie, render_cookie
+from orion_gateway.proxy.affinity import render_cookie
 from orion_gateway.proxy.deadline import Phase, find_overdue
 from orion_gateway.proxy.filtering import Filtering
 from orion_gateway.proxy.persistence import Persistence, may_hedge
@@ -42,6 +42,7 @@ from orion_gateway.proxy.reply import (
 )
 from orion_gateway.proxy.retry import IDEMPOTENT, may_repeat_on_fresh_connection
 from orion_gateway.proxy.table_answer import TableAnswer
+from orion_gateway.routing.cookies import find_cookie
 from orion_gateway.values import CircuitState, Endpoint, Outcome, Reason, UpstreamTimeouts, Verdict
 
 if TYPE_CHECKING:
@@ -463,6 +464,10 @@ class Exchange(Relay):
         assert pool is not None
         if pool.sticky_cookie:
             own += self._bind_client()
+        route = self.route
+        assert route is not None
+        if route.binding is not None:
+            own += route.binding.renew(self.head.values(b"cookie"), downstream.peer.scheme)
         if not head.has_date:  # RFC 9110, section 6.6.1
             own += date_line(time())
         self._outgoing.append(render_response(head, framing, own))

@@ -6,6 +6,7 @@ route matched            none → 404, method known elsewhere → 405, OPTIONS o
 body limit               413
 filters asked            an answer of their own; one may wait, one may want all content first
 the gateway's own answer respond, redirect
+service chosen           where the route splits its requests
 WebSocket judged         not enabled → 403, bad handshake → 400, 426, 403
 circuit asked            open → 503, or the fallback
 endpoint asked for       none → 503, queue full → 503
@@ -65,10 +66,15 @@ def dispatch(exchange: Exchange, now: float) -> None:
     """Answer, or ask the service."""
     live, head = exchange.route, exchange.head
     assert live is not None
-    if live.pool is None:
-        assert live.answer is not None
-        exchange.respond(live.answer, now)
-        return
+    pool = live.pool
+    if pool is None:
+        if live.splitter is None:
+            assert live.answer is not None
+            exchange.respond(live.answer, now)
+            return
+        live = exchange.route = exchange.plane.choose_target(live, head)
+        pool = live.pool
+        assert pool is not None
     if head.upgrade and head.is_websocket() and not _accepts_websocket(exchange, live, now):
         return
     try:
@@ -78,7 +84,7 @@ def dispatch(exchange: Exchange, now: float) -> None:
         return
     exchange.upstream_timeouts = live.timeouts
     exchange.retries = live.retries
-    exchange.start(live.pool, target)
+    exchange.start(pool, target)
 
 
 def _find_route(exchange: Exchange, plane: DataPlane, listener: str, now: float) -> LiveRoute | None:

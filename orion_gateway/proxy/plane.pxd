@@ -1,5 +1,6 @@
 cimport cython
 
+from orion_gateway.http1.parsed cimport RequestHead
 from orion_gateway.proxy.chain cimport Chain
 from orion_gateway.proxy.exchange cimport Exchange
 from orion_gateway.proxy.upstream cimport ServicePool
@@ -10,6 +11,7 @@ from orion_gateway.telemetry.metrics cimport RouteMetrics
 
 cdef class LiveRoute:
     cdef public object answer
+    cdef public object binding
     cdef public Chain chain
     cdef public object body_limit
     cdef public RouteMetrics metrics
@@ -21,6 +23,8 @@ cdef class LiveRoute:
     cdef public object route
     cdef public bint sends_endpoint_host
     cdef public str service
+    cdef public object splitter
+    cdef public tuple targets
     cdef public object timeouts
 
 
@@ -49,4 +53,5 @@ cdef class DataPlane:
 
     @cython.locals(start=Py_ssize_t)
     cpdef bytes take_random(self)
+    cpdef LiveRoute choose_target(self, LiveRoute live, RequestHead head)
     cpdef record(self, Exchange exchange, object reason, double now)

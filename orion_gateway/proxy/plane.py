@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orion_gateway.http1.fields import ForwardedRules, Peer
 from orion_gateway.http1.head import HeadLimits
+from orion_gateway.proxy.affinity import Binding
 from orion_gateway.proxy.deadline import ClientTimeouts
 from orion_gateway.proxy.facilities import Facilities
 from orion_gateway.proxy.filters import Filters
@@ -20,6 +21,7 @@ from orion_gateway.proxy.latency import LatencyWindow
 from orion_gateway.proxy.pools import build_pool, join_fallbacks
 from orion_gateway.proxy.table_answer import TableAnswer
 from orion_gateway.routing.rewrite import compile_rewrite
+from orion_gateway.routing.split import Splitter
 from orion_gateway.telemetry.metrics import Delta, RouteMetrics, ServiceMetrics
 from orion_gateway.values import (
     CircuitView,
@@ -30,6 +32,7 @@ from orion_gateway.values import (
     Route,
     RouteMatch,
     Service,
+    Split,
     Standing,
     ToAdmin,
     ToService,
@@ -39,12 +42,14 @@ if TYPE_CHECKING:
     from random import Random
 
     from orion_gateway.filters.filter import Report
+    from orion_gateway.http1.parsed import RequestHead
     from orion_gateway.proxy.chain import Chain
     from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.pools import News
     from orion_gateway.proxy.upstream import ServicePool
     from orion_gateway.routing.table import RouteTable
     from orion_gateway.telemetry.access_log import AccessLog
+    from orion_gateway.values import Target
 
 Rewriter = Callable[[bytes, bytes, Mapping[str, bytes]], bytes]
 
@@ -72,10 +77,14 @@ class PlaneSettings:
 
 
 class LiveRoute:
-    """A route with what every request of it needs, found once."""
+    """A route with what every request of it needs, found once.
+
+    One that splits its requests has another such as each of its targets, which takes its place when one was chosen.
+    """
 
     __slots__ = (
         "answer",
+        "binding",
         "body_limit",
         "chain",
         "latency",
@@ -87,13 +96,23 @@ class LiveRoute:
         "route",
         "sends_endpoint_host",
         "service",
+        "splitter",
+        "targets",
         "timeouts",
     )
 
     def __init__(
-        self, route: Route, pool: ServicePool | None, metrics: RouteMetrics, chain: Chain | None = None
+        self,
+        route: Route,
+        pool: ServicePool | None,
+        metrics: RouteMetrics,
+        chain: Chain | None = None,
+        target: Target | None = None,
     ) -> None:
-        """`pool` is None when the gateway answers by itself, `chain` without filters."""
+        """`pool` is None when the gateway answers by itself or has yet to choose a target, `chain` without filters.
+
+        `target` is the one that this is, of a route that splits its requests.
+        """
         self.route = route
         self.name = route.name
         self.pool = pool
@@ -103,9 +122,17 @@ class LiveRoute:
         self.metrics = metrics
         self.chain = chain
         self.body_limit = route.body_limit
-        self.timeouts = route.timeouts
-        self.retries = route.retries
-        hedge = None if route.retries is None else route.retries.hedge
+        self.splitter: Splitter | None = None
+        """What chooses among the `targets`, where the route splits its requests."""
+        self.targets: tuple[LiveRoute, ...] = ()
+        self.binding: Binding | None = None
+        """What keeps clients at this target."""
+        if isinstance(route.action, Split) and target is not None and route.action.cookie is not None:
+            self.binding = Binding(route.action.cookie, target.service)
+        rules = target or route
+        self.timeouts = rules.timeouts
+        self.retries = rules.retries
+        hedge = None if rules.retries is None else rules.retries.hedge
         self.latency = LatencyWindow() if hedge is not None and hedge.delay is None else None
         """How long its exchanges take, where hedges want to know."""
         self.rewriter: Rewriter | None = compile_rewrite(route.rewrite, route) if route.rewrite else None
@@ -151,10 +178,7 @@ class DataPlane:
         self._filters = Filters(Facilities(rng, self.pools))
         self.base = self._filters.chain_of(settings.base_filters)
         """The filters of answers that no route gives."""
-        self.live = tuple(
-            LiveRoute(route, self._pool_of(route), RouteMetrics(), self._filters.chain_of(route.filters, route.name))
-            for route in table.routes
-        )
+        self.live = tuple(self._make_live(route) for route in table.routes)
         self.has_preflights = any(live.chain is not None and live.chain.preflight is not None for live in self.live)
         self._unmatched = LiveRoute(Route(UNMATCHED, RouteMatch(), Respond(404)), None, RouteMetrics())
 
@@ -188,6 +212,11 @@ class DataPlane:
         start = self._random_used
         self._random_used = start + 24
         return self._random[start : start + 24]
+
+    def choose_target(self, live: LiveRoute, head: RequestHead) -> LiveRoute:
+        """Return the target of a route that splits its requests which this one goes to."""
+        assert live.splitter is not None
+        return live.targets[live.splitter.choose(head.values(b"cookie"), self._rng)]
 
     def take_standings(self, service: str, standings: Sequence[Standing]) -> None:
         """Take how the endpoints of a service stand, in their order."""
@@ -228,6 +257,17 @@ class DataPlane:
     def close_filters(self) -> None:
         """Tell the filters that this generation is not in force any more."""
         self._filters.close()
+
+    def _make_live(self, route: Route) -> LiveRoute:
+        chain = self._filters.chain_of(route.filters, route.name)
+        live = LiveRoute(route, self._pool_of(route), RouteMetrics(), chain)
+        if isinstance(route.action, Split):
+            live.splitter = Splitter(route.action)
+            # What the route counts is one, whichever service was asked.
+            live.targets = tuple(
+                LiveRoute(route, self.pools[target.service], live.metrics, chain, target) for target in route.targets
+            )
+        return live
 
     def _pool_of(self, route: Route) -> ServicePool | None:
         match route.action:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hopeless:
-    """What route number `index` asks for in vain: the key `on` or `hedge` of its retries, with `why`."""
+    """What route number `index` asks for in vain at a service: the key `on` or `hedge` of its retries, with `why`."""
 
     index: int
+    service: str
     key: Literal["on", "hedge"]
     why: str
 
@@ -27,25 +28,28 @@ class Hopeless:
 def find_hopeless_retries(routes: Sequence[Route]) -> list[Hopeless]:
     """Return the retries that no request can get, in the order of the table."""
     return [
-        found
+        Hopeless(index, target.service, key, why)
         for index, route in enumerate(routes)
-        if route.retries is not None
-        for found in _judge(index, route.retries, route.timeouts)
+        for target in route.targets
+        if target.retries is not None
+        for key, why in _judge(target.retries, target.timeouts)
     ]
 
 
-def _judge(index: int, rules: RetryRules, timeouts: UpstreamTimeouts) -> Iterator[Hopeless]:
+def _judge(rules: RetryRules, timeouts: UpstreamTimeouts) -> Iterator[tuple[Literal["on", "hedge"], str]]:
     total, response = timeouts.total, timeouts.response
     if "response_timeout" in rules.on:
         if response is None:
-            yield Hopeless(index, "on", "response_timeout never happens: timeouts.response is off")
+            yield "on", "response_timeout never happens: timeouts.response is off"
         elif total is not None and total <= response:
             why = f"timeouts.total ({total:g}s) leaves no time for a repeat after timeouts.response ({response:g}s)"
-            yield Hopeless(index, "on", why)
+            yield "on", why
     if rules.hedge is None or rules.hedge.delay is None:
         return
     for name, limit in (("total", total), ("response", response)):
         if limit is not None and limit <= rules.hedge.delay:
-            why = f"timeouts.{name} ({limit:g}s) ends every request before a hedge after {rules.hedge.delay:g}s"
-            yield Hopeless(index, "hedge", why)
+            yield (
+                "hedge",
+                f"timeouts.{name} ({limit:g}s) ends every request before a hedge after {rules.hedge.delay:g}s",
+            )
             return

@@ -15,7 +15,6 @@ from orion_gateway.config.suggest import closest
 from orion_gateway.config.translate import Translator
 from orion_gateway.simulator.measure import MEASURES
 from orion_gateway.simulator.scenario import Scenario
-from orion_gateway.values import ToService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,10 +97,9 @@ class _Check:
         self._check_services()
         for index, load in enumerate(self._scenario.load):
             here: Location = ("load", index)
-            if self._is_known((*here, "route"), "route", load.route, self._routes):
-                action = self._routes[load.route].action
-                if not isinstance(action, ToService):
-                    self._say((*here, "route"), "E0305", f'the route "{load.route}" forwards to no service')
+            is_known = self._is_known((*here, "route"), "route", load.route, self._routes)
+            if is_known and not self._routes[load.route].targets:
+                self._say((*here, "route"), "E0305", f'the route "{load.route}" forwards to no service')
             self._check_ascending((*here, "rate"), [step.at for step in load.rate])
             if abs(sum(load.methods.values()) - 1.0) > 1e-6:
                 self._say((*here, "methods"), "E0203", "the shares of the methods must add up to 100%")

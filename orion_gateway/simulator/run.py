@@ -16,7 +16,7 @@ from orion_gateway.simulator.gateway import Gateway
 from orion_gateway.simulator.record import Change, Deed, Known, Record
 from orion_gateway.simulator.upstream import SimulatedEndpoint, plan_turns
 from orion_gateway.simulator.worker import Asked, Served
-from orion_gateway.values import Endpoint, ToService
+from orion_gateway.values import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,12 +87,12 @@ class Clients:
         rng: Random,
         duration: float,
     ) -> None:
-        assert isinstance(route.action, ToService)
         self._asked = [
-            Asked(route.action.service, route.retries, route.timeouts, method.encode(), methods.index(method))
+            Asked(target.service, target.retries, target.timeouts, method.encode(), methods.index(method))
+            for target in route.targets
             for method in load.methods
         ]
-        self._shares = list(load.methods.values())
+        self._shares = [target.weight * share for target in route.targets for share in load.methods.values()]
         # A policy that hashes nothing does not look at its key.
         self._keys = [hash_key(b"client %d" % number) for number in range(load.clients)]
         self._steps = load.rate

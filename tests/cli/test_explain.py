@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
+from orion_gateway.assembly import build_routes
 from orion_gateway.cli.explain import command
+from orion_gateway.config.load import load_table
+from orion_gateway.explanation.answer import ask, find_answer
+from orion_gateway.routing.split import make_token
+from orion_gateway.routing.table import RouteTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,6 +190,69 @@ def test_how_failures_are_dealt_with_is_told_in_one_line_for_each_group(table: P
         ("retries.budget", "20% of requests, at least 3/s", "default"),
     ]
     assert told("GET", "/never")[-1] == ("retries", "off", "@30")
+
+
+SPLIT = """\
+version: 1
+listeners: [{name: http, bind: "127.0.0.1:8080"}]
+services:
+  old: {endpoints: [{url: "http://127.0.0.1:3002"}], timeouts: {response: 5s}}
+  new:
+    endpoints: [{url: "http://127.0.0.1:3003"}]
+    retries: {max: 1, on: [503]}
+routes:
+  - name: canary
+    split:
+      to: [{service: old, weight: 190}, {service: new, weight: 10}]
+      sticky: release
+    timeouts: {total: 9s}
+"""
+
+
+def test_each_service_of_a_split_is_told_with_its_share_and_its_own_settings(table: Path) -> None:
+    """One would take the timeouts and retries of one release for those of the other."""
+    table.write_text(SPLIT)
+    document = run_json(table, "GET", "/a")
+    told = [
+        (setting["name"], setting["value"], setting["where"].replace(f"{table}:", "@"))
+        for setting in document["follows"]
+    ]
+    assert document["message"] == "split old 190, new 10 by cookie release"
+    assert told == [
+        ("split", "old weight 190: 95% of the requests", "@11"),
+        ("split", "new weight 10: 5% of the requests", "@11"),
+        ("split.sticky", "cookie release", "@12"),
+        ("target", "/a", "default"),
+        ("host", "the client's", "default"),
+        ("service", "old", "@11"),
+        ("endpoint", "http://127.0.0.1:3002 weight 1", "@4"),
+        ("load_balancer", "round_robin", "default"),
+        ("timeouts.connect", "3s", "default"),
+        ("timeouts.response", "5s", "@4"),
+        ("timeouts.idle", "300s", "default"),
+        ("timeouts.total", "9s", "@13"),
+        ("service", "new", "@11"),
+        ("endpoint", "http://127.0.0.1:3003 weight 1", "@6"),
+        ("load_balancer", "round_robin", "default"),
+        ("timeouts.connect", "3s", "default"),
+        ("timeouts.response", "30s", "default"),
+        ("timeouts.idle", "300s", "default"),
+        ("timeouts.total", "9s", "@13"),
+        ("retries", "max 1, on 503, backoff 25ms..250ms", "@7"),
+        ("retries.budget", "20% of requests, at least 3/s", "default"),
+        ("limits.body", "10MiB", "default"),
+        ("websocket", "off", "default"),
+    ]
+
+
+@pytest.mark.parametrize(("cookie", "service"), [("", "old"), (make_token("new").decode(), "new"), ("x", "old")])
+def test_the_service_of_a_split_is_that_of_the_cookie_else_the_heaviest(table: Path, cookie: str, service: str) -> None:
+    """`--live` would show how the other release stands."""
+    table.write_text(SPLIT)
+    loaded = load_table(table, {})
+    fields = ((b"cookie", f"release={cookie}".encode()),)
+    asked = ask("GET", "/", fields, None, ["http"])
+    assert find_answer(loaded, RouteTable(build_routes(loaded)), asked).service == service
 
 
 def test_what_nobody_wrote_is_a_default(table: Path) -> None:

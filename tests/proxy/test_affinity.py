@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orion_gateway.balancer.hashing import hash_key
-from orion_gateway.proxy.affinity import compile_key, find_cookie, render_cookie
+from orion_gateway.proxy.affinity import compile_key, render_cookie
 from orion_gateway.values import KeySource
 from tests.telemetry.finished import parse
 
@@ -36,24 +36,7 @@ def test_a_request_without_it_has_no_key(source: KeySource) -> None:
     assert compile_key(KeySource("ip"))(HEAD, b"") == 0  # over a Unix socket
 
 
-@pytest.mark.parametrize(
-    ("values", "found"),
-    [
-        ([b"s=1"], b"1"),
-        ([b"other=2; s=1"], b"1"),
-        ([b"other=2;s=1"], b"1"),
-        ([b"other=2", b"s=1"], b"1"),
-        ([b"s=a=b"], b"a=b"),
-        ([b"xs=1; s2=3"], b""),
-        ([b"s"], b""),
-        ([], b""),
-    ],
-)
-def test_a_cookie_is_found_by_its_whole_name(values: list[bytes], found: bytes) -> None:
-    """A cookie whose name only ends alike is somebody else's."""
-    assert find_cookie(values, b"s") == found
-
-
 def test_the_cookie_is_kept_from_scripts_and_other_sites() -> None:
     """It says nothing, and is nobody's business."""
     assert render_cookie(b"lb", b"0123") == b"Set-Cookie: lb=0123; Path=/; HttpOnly; SameSite=Lax\r\n"
+    assert render_cookie(b"lb", b"0123", True).endswith(b"; SameSite=Lax; Secure\r\n")

@@ -11,6 +11,7 @@ from orion_gateway.simulator.measure import Scope, count_offered, summarize
 from orion_gateway.simulator.record import Lane, Look
 from orion_gateway.simulator.run import deal_subsets, rate_at, run_scenario
 from orion_gateway.simulator.scenario import Step
+from orion_gateway.values import Route, RouteMatch, Split, Target
 from tests.simulator.running import LOAD, read_text, run_text
 
 if TYPE_CHECKING:
@@ -143,3 +144,12 @@ def test_all_endpoints_are_in_as_many_subsets() -> None:
     assert [len(set(subset)) for subset in dealt] == [10] * 50
     seen = [sum(endpoint in subset for subset in dealt) for endpoint in range(100)]
     assert set(seen) == {5}
+
+
+def test_a_split_sends_each_service_its_share(tmp_path: Path) -> None:
+    """How much of the load a canary gets could not be tried."""
+    scenario, _, services = read_text(tmp_path, LOAD)
+    action = Split((Target("orders", 3), Target("archive", 1)))
+    routes = [Route("orders", RouteMatch(path="/orders/**"), action)]
+    record = run_scenario(scenario, routes, services)
+    assert count_offered(record, Scope(service=0)) / len(record.offered_at) == pytest.approx(0.75, abs=0.05)
