@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "admin": {"values", "balancer", "breaker", "control", "explanation", "proxy", "routing", "telemetry"},
     "filter_assembly": {"values", "config", "filters"},
     "assembly": {"values", "config", "filter_assembly"},
-    "explanation": {"values", "assembly", "config", "routing"},
+    "explanation": {"values", "assembly", "config", "filters", "routing"},
     "app": {
         "values",
         "admin",

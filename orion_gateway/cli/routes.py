@@ -1,4 +1,4 @@
-"""`orion routes`: list the routes in the order of precedence, with what answers each."""
+"""`orion routes`: list the routes in the order of precedence, with the filters and what answers each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from orion_gateway.cli.table import config_option, read_table
 from orion_gateway.explanation.answer import describe_action
+from orion_gateway.explanation.filters import make_filter_document, name_filter, order_filters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 
     from orion_gateway.values import Condition, Route
 
-COLUMNS = ("name", "hosts", "path", "methods", "conditions", "answers", "place")
+COLUMNS = ("name", "hosts", "path", "methods", "conditions", "filters", "answers", "place")
 
 
 @click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 def command(config: Path, *, as_json: bool) -> None:
-    """List the routes in the order of precedence, with what answers each.
+    """List the routes in the order of precedence, with their filters and what answers each.
+
+    The filters stand in the order in which a request meets them; a response meets them in the reverse one.
 
     Exit codes: 0 fine, 1 the table is broken, 2 it could not be read.
     """
@@ -49,6 +52,7 @@ def _row(route: Route) -> dict[str, str]:
         "path": f"regex {match.path_regex}" if match.path_regex is not None else match.path or "/**",
         "methods": ", ".join(match.methods) or "*",
         "conditions": "; ".join(conditions),
+        "filters": " > ".join(map(name_filter, order_filters(route.filters))),
         "answers": describe_action(route),
         "place": str(route.place or ""),
     }
@@ -72,6 +76,7 @@ def _document(route: Route) -> dict[str, object]:
         "query": [{"name": parameter.name, parameter.kind: parameter.value} for parameter in match.query],
         "listeners": match.listeners,
         "priority": route.priority,
+        "filters": [make_filter_document(use) for use in order_filters(route.filters)],
         "answers": describe_action(route),
         "place": str(route.place) if route.place else None,
     }

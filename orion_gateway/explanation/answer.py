@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from orion_gateway.assembly import build_services
+from orion_gateway.explanation.filters import describe_filter, make_filter_document, order_filters
 from orion_gateway.explanation.resilience import (
     describe_balancing,
     describe_retries,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from orion_gateway.routing.explain import Explanation, Loss
     from orion_gateway.routing.found import Found
     from orion_gateway.routing.table import RouteTable
-    from orion_gateway.values import Route, Service, Target
+    from orion_gateway.values import FilterUse, Route, Service, Target
 
     Where = Callable[..., str]
     """Says where the first of some places is written, or "default"."""
@@ -75,6 +76,8 @@ class Answer:
     place: str | None
     service: str | None = None
     """The service it is forwarded to: of a split that which its cookie names, else the one with most of the weight."""
+    filters: tuple[FilterUse, ...] = ()
+    """What its exchanges pass, in this order."""
     follows: tuple[Setting, ...] = ()
     losses: tuple[Loss, ...] = ()
     left_out: int = 0
@@ -155,6 +158,7 @@ def _follow(loaded: Loaded, asked: Asked, found: Matched, explanation: Explanati
         route.name,
         str(route.place) if route.place else None,
         _find_service(route, asked) if not status else None,
+        tuple(order_filters(route.filters)),
         follows,
         explanation.losses,
         explanation.left_out,
@@ -182,6 +186,8 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
     def where(*locations: tuple[str | int, ...]) -> str:
         return next((str(loaded.places.at(at)) for at in locations if loaded.places.is_written(at)), "default")
 
+    for use in order_filters(route.filters):
+        yield Setting("filter", describe_filter(use), str(use.place or "default"))
     match route.action:
         case Respond(status, headers, body):
             yield Setting("respond.status", str(status), where((*here, "respond", "status")))
@@ -316,6 +322,7 @@ def make_document(asked: Asked, answer: Answer) -> dict[str, object]:
         "status": answer.status or None,
         "message": answer.message,
         "route": None if answer.route is None else {"name": answer.route, "place": answer.place},
+        "filters": [make_filter_document(use) for use in answer.filters],
         "follows": [asdict(setting) for setting in answer.follows],
         "lost": [
             {"route": loss.route.name, "place": str(loss.route.place) if loss.route.place else None, "why": loss.why}

@@ -192,6 +192,20 @@ def test_how_failures_are_dealt_with_is_told_in_one_line_for_each_group(table: P
     assert told("GET", "/never")[-1] == ("retries", "off", "@30")
 
 
+def test_the_filters_are_told_in_their_order_with_their_places(table: Path) -> None:
+    """One would have to resolve names and defaults by hand to know what a request passes."""
+    filters = "filters:\n  tidy: {response_headers: {remove: [Server]}}\ndefaults:\n  filters: [tidy]\n"
+    own = "    filters: [defaults, {request_headers: {remove: [A]}}]\n"
+    table.write_text(SPLIT.replace("routes:\n", f"{filters}routes:\n") + own)
+    document = run_json(table, "GET", "/a")
+    told = [(each["name"], each["value"], each["where"].replace(f"{table}:", "@")) for each in document["follows"]]
+    assert told[:2] == [
+        ("filter", "tidy (response_headers): shapes", "@9"),
+        ("filter", "request_headers: shapes", "@18"),
+    ]
+    assert [each["name"] for each in document["filters"]] == ["tidy", "request_headers"]
+
+
 SPLIT = """\
 version: 1
 listeners: [{name: http, bind: "127.0.0.1:8080"}]

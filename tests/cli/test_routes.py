@@ -82,9 +82,52 @@ def test_the_list_as_json(table: Path) -> None:
         "query": [{"name": "v", "regex": "1+"}],
         "listeners": [],
         "priority": 2,
+        "filters": [],
         "answers": "service users",
         "place": f"{table}:9",
     }
+
+
+FILTERED = TABLE.replace(
+    "routes:",
+    """\
+filters:
+  tidy: {response_headers: {remove: [Server]}}
+defaults:
+  filters: [tidy]
+routes:""",
+).replace(
+    "  - name: rest\n",
+    "  - name: rest\n    filters: [{request_headers: {remove: [A]}}, defaults, {request_headers: {remove: [B]}}]\n",
+)
+
+
+def test_the_filters_of_each_route_stand_in_the_order_in_which_they_run(table: Path) -> None:
+    """A route that lost its guard, or has it behind what it guards, would look like the others."""
+    table.write_text(FILTERED)
+    result = CliRunner().invoke(command, ["-c", str(table)])
+    header, *rows = result.stdout.splitlines()
+    at = header.index("FILTERS")
+    found = {row.split()[0]: row[at : header.index("ANSWERS")].strip() for row in rows}
+    assert found["rest"] == "request_headers > tidy (response_headers) > request_headers-2"
+    assert found["gone"] == "tidy (response_headers)"
+    document = json.loads(CliRunner().invoke(command, ["-c", str(table), "--json"]).stdout)
+    assert document["routes"][-1]["filters"] == [
+        {
+            "name": name,
+            "kind": kind,
+            "named": name == "tidy",
+            "decides": False,
+            "enforced": True,
+            "runs": "exchange",
+            "place": f"{table}:{line}",
+        }
+        for name, kind, line in (
+            ("request_headers", "request_headers", 12),
+            ("tidy", "response_headers", 7),
+            ("request_headers-2", "request_headers", 12),
+        )
+    ]
 
 
 def test_columns_stand_below_each_other_and_empty_ones_are_left_out(tmp_path: Path) -> None:
