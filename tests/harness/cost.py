@@ -5,7 +5,6 @@ On a busy machine times mean little: `python -m tests.harness.cost count` gives 
 
 from __future__ import annotations
 
-import asyncio
 import re
 import subprocess
 import sys
@@ -28,84 +27,26 @@ from orion_gateway.http1.head import (
     render_request,
     render_response,
 )
-from orion_gateway.proxy.downstream import Downstream
-from orion_gateway.proxy.keeper import Keeper
-from orion_gateway.proxy.plane import DataPlane, PlaneSettings
-from orion_gateway.proxy.upstream import UpstreamConnection
 from orion_gateway.routing.path import judge_path
-from orion_gateway.routing.table import RouteTable
-from orion_gateway.telemetry.access_log import AccessLogSettings, open_access_log
 from orion_gateway.telemetry.metrics import RouteMetrics, ServiceMetrics
-from orion_gateway.values import Balancing, Endpoint, Outcome, Route, RouteMatch, Service, ToService, Verdict
+from orion_gateway.values import Balancing, Outcome, Route, RouteMatch, ToService, Verdict
+from tests.harness.inprocess import REQUEST, RESPONSE, InProcess
 from tests.telemetry.finished import Ended
 
-REQUEST = (
-    b"GET /api/v1/users/42?full=1 HTTP/1.1\r\nHost: api.example.com\r\n"
-    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
-    b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
-    b"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
-    b"Referer: https://www.example.com/some/page\r\nCookie: session=abcdefghijklmnopqrstuvwxyz; theme=dark; _ga=1\r\n"
-    b"Connection: keep-alive\r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\n"
-    b"Sec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n\r\n"
-)
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\nServer: x\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
-    b"Content-Length: 12\r\nConnection: keep-alive\r\n\r\nhello world\n"
-)
 ROUNDS, REPEATS = 7, 3000
-
-
-class Nowhere(asyncio.Transport):
-    """A transport that takes everything and does nothing."""
-
-    def write(self, data: object) -> None: ...
-
-    def is_closing(self) -> bool:
-        return False
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
-class Door(Keeper):
-    """A listener without a socket."""
-
-    def remember(self, connection: Downstream) -> None: ...
-
-    def forget(self, connection: Downstream) -> None: ...
 
 
 async def main(exchanges: int = 0) -> None:
     """Print what the parts cost; or only make so many exchanges."""
-    rng = Random(1)
-    endpoint = Endpoint("http://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", 1)
     paths = [*(f"/service-{number}/**" for number in range(99)), "/api/v1/users/**"]
-    routes = [Route(path, RouteMatch(path=path), ToService("app")) for path in paths]
-    log = open_access_log(AccessLogSettings(path="/dev/null"), rng)
-    plane = DataPlane(
-        RouteTable(routes),
-        [Service("app", (endpoint,))],
-        PlaneSettings(),
-        log,
-        rng,
-        lambda news: None,
-    )
-    client = Downstream(Door("http", 8080, plane))
-    client.connection_made(Nowhere({"peername": ("127.0.0.1", 1)}))
-    pool = plane.pools["app"]
-    upstream = UpstreamConnection(pool, endpoint, plane.head_limits)
-    upstream.connection_made(Nowhere())
-    pool.take_back(upstream, time.monotonic(), is_clean=True)
-
-    def exchange() -> None:
-        client.data_received(REQUEST)
-        upstream.data_received(RESPONSE)
-
+    worker = InProcess([Route(path, RouteMatch(path=path), ToService("app")) for path in paths])
+    plane, log, endpoint, exchange = worker.plane, worker.log, worker.endpoint, worker.exchange
     for _ in range(exchanges):
         exchange()
     if exchanges:
         return
 
+    rng = Random(1)
     limits, peer = HeadLimits(), Peer(None, 8080, b"http", ForwardedRules())
     head = cast("RequestHead", parse_request(REQUEST, limits)[0])
     random = rng.randbytes(24)
@@ -139,7 +80,7 @@ async def main(exchanges: int = 0) -> None:
     for name, part in parts.items():
         best = min(measure(part) for _ in range(ROUNDS))
         print(f"{name:<28} {best:6.2f} µs (best of {ROUNDS})")
-    log.close()
+    worker.close()
 
 
 def measure(part: object) -> float:

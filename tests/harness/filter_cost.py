@@ -1,0 +1,133 @@
+"""What each filter adds to an exchange: `python -m tests.harness.filter_cost [NAME ...]`. A measurement, not a test.
+
+A Markdown table of CPU microseconds per request, all threads of the process together. Each case is a route with filters
+beside the same route without, both in one process and without sockets, in turns: the machine's mood weighs on both.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from orion_gateway.assembly import build_routes, build_services
+from orion_gateway.build import name_build
+from orion_gateway.config.load import load_table
+from orion_gateway.values import Route, RouteMatch, ToService
+from tests.harness.inprocess import REQUEST, RESPONSE, InProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROUNDS, REPEATS = 21, 1000
+
+
+@dataclass(frozen=True)
+class Case:
+    """Filters as a route has them: entries of its list, and other keys of it."""
+
+    kinds: frozenset[str]
+    """What is measured, by its names in `filters.FILTERS`."""
+    entries: Sequence[Mapping[str, Any]] = ()
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    request: bytes = REQUEST
+    response: bytes = RESPONSE
+    repeats: int = REPEATS
+
+
+SET = {"set": {"X-Tier": "gold"}, "remove": ["X-Debug"]}
+
+CASES: Mapping[str, Case] = {
+    "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
+    "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
+    "response_headers: a template": Case(
+        frozenset(["response_headers"]), [{"response_headers": {"set": {"X-Path": "${request.path}"}}}]
+    ),
+    "a chain of five header filters": Case(
+        frozenset(["request_headers", "response_headers"]),
+        [
+            {"request_headers": {"set": {"X-Tier": "gold"}}},
+            {"request_headers": {"add": {"X-Zone": "a"}}},
+            {"request_headers": {"remove": ["X-Debug"]}},
+            {"response_headers": {"set": {"X-Served-By": "orion"}}},
+            {"response_headers": {"remove": ["X-Powered-By"]}},
+        ],
+    ),
+}
+"""By what a row of the table says."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds that a route took without filters, and those that they added: median, and the middle half."""
+
+    without: float
+    added: float
+    low: float
+    high: float
+
+
+def make_routes(case: Case) -> tuple[Route, ...]:
+    """Return the route of a case, made from a table as that of a user."""
+    service = {"endpoints": [{"url": "http://127.0.0.1:1"}]}
+    route = {"name": "measured", "match": {"path": "/api/v1/users/**"}, "service": "app", "filters": case.entries}
+    table = {
+        "version": 1,
+        "listeners": [{"name": "http", "bind": "127.0.0.1:8080"}],
+        "services": {"app": service, "shadow": service},
+        "routes": [route | dict(case.keys)],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "routes.yaml"
+        path.write_text(json.dumps(table), encoding="utf-8")  # which is YAML, too
+        loaded = load_table(path, {})
+        build_services(loaded)
+        return build_routes(loaded)
+
+
+async def measure(case: Case, rounds: int = ROUNDS) -> Cost:
+    """Measure a case, in turns with the same route without filters."""
+    plain = InProcess([Route("plain", RouteMatch(path="/api/v1/users/**"), ToService("app"))])
+    filtered = InProcess(make_routes(case))
+    without, added = [], []
+    for number in range(rounds + 1):
+        one = await time_exchanges(plain, case)
+        other = await time_exchanges(filtered, case)
+        if number:  # the first one warms up
+            without.append(one)
+            added.append(other - one)
+    plain.close()
+    filtered.close()
+    low, middle, high = statistics.quantiles(added, n=4)
+    return Cost(statistics.median(without), middle, low, high)
+
+
+async def time_exchanges(worker: InProcess, case: Case) -> float:
+    """Return the microseconds of CPU of one exchange, the mean of many."""
+    request, response = case.request, case.response
+    started = time.process_time()
+    for _ in range(case.repeats):
+        await worker.exchange_once(request, response)
+    return (time.process_time() - started) / case.repeats * 1e6
+
+
+async def main(names: Sequence[str]) -> None:
+    """Print the table; with `names`, of the cases that hold one of them."""
+    print(f"CPU µs per request, {name_build()}, median of {ROUNDS} rounds (the middle half of them)\n")
+    print("| filter | adds µs | middle half | the route without |")
+    print("|---|---:|---:|---:|")
+    for name, case in CASES.items():
+        if not names or any(asked in name for asked in names):
+            cost = await measure(case)
+            print(f"| {name} | {cost.added:.2f} | {cost.low:.2f} to {cost.high:.2f} | {cost.without:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1:]))
