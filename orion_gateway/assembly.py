@@ -58,7 +58,7 @@ def build_services(loaded: Loaded, workers: int = 1) -> dict[str, Service]:
 
 def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
     config = loaded.config
-    timeouts, retries = UpstreamTimeouts(), None
+    timeouts, retries = route.timeouts.over(config.defaults.timeouts.over(UpstreamTimeouts())), None
     if route.service is not None:
         service = config.services[route.service]
         timeouts = _build_route_timeouts(service, config.defaults, route)
