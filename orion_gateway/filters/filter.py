@@ -259,7 +259,7 @@ class Fetch:
     method: bytes
     target: bytes
     headers: Sequence[tuple[bytes, bytes]] = ()
-    """Host, Content-Length and the fields of the connection are the gateway's."""
+    """Content-Length, Expect and the fields of the connection are the gateway's; Host and Via are unless given."""
     content: bytes = b""
     timeout: float = 5.0
     """Seconds for all of it."""
@@ -279,6 +279,8 @@ class Fetched:
     error: str = ""
     duration: float = 0.0
     """Seconds."""
+    waited: float = 0.0
+    """Seconds until its head had come."""
 
 
 class Facilities(Protocol):
