@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from orion_gateway.control.care import Care
     from orion_gateway.control.judge import Judge
     from orion_gateway.control.messages import Explained, Message
+    from orion_gateway.control.reports import FilterReports
     from orion_gateway.control.worker import Tell
     from orion_gateway.explanation.answer import Answer, Asked
     from orion_gateway.telemetry.totals import Totals
@@ -197,6 +198,10 @@ class _State:
     @property
     def judge(self) -> Judge:
         return self._supervisor.care.judge
+
+    @property
+    def reports(self) -> FilterReports:
+        return self._supervisor.reports
 
     async def collect(self) -> None:
         await self._supervisor.collect()

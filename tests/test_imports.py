@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "filters": {"values", "expression"},
     "telemetry": {"values", "http1"},
     "proxy": {"values", "filters", "http1", "routing", "balancer", "breaker", "discovery", "telemetry"},
-    "control": {"values", "balancer", "breaker", "discovery", "proxy", "routing", "telemetry"},
+    "control": {"values", "balancer", "breaker", "discovery", "filters", "proxy", "routing", "telemetry"},
     "admin": {"values", "balancer", "breaker", "control", "explanation", "proxy", "routing", "telemetry"},
     "filter_assembly": {"values", "config", "filters"},
     "assembly": {"values", "config", "filter_assembly"},

@@ -16,6 +16,7 @@ from orion_gateway import __version__
 from orion_gateway.admin.access import Access, AdminRules, Asked, judge_access
 from orion_gateway.admin.circuits import add_circuits
 from orion_gateway.admin.explain import add_explain
+from orion_gateway.admin.filters import add_filters
 from orion_gateway.admin.health import add_health
 from orion_gateway.admin.metrics import MetricsResource
 from orion_gateway.admin.replies import answer, answering_errors, refuse
@@ -64,6 +65,7 @@ def build_admin(state: GatewayState, rules: AdminRules) -> web.Application:
     add_services(app, state)
     add_circuits(app, state)
     add_explain(app, state)
+    add_filters(app, state)
     return app
 
 

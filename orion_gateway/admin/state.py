@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from orion_gateway.control.judge import Judge
     from orion_gateway.control.messages import Explained
+    from orion_gateway.control.reports import FilterReports
     from orion_gateway.explanation.answer import Answer, Asked
     from orion_gateway.telemetry.totals import Totals
     from orion_gateway.values import CircuitState, Service
@@ -53,6 +54,10 @@ class GatewayState(Protocol):
     @property
     def judge(self) -> Judge:
         """How the services stand; to be read."""
+
+    @property
+    def reports(self) -> FilterReports:
+        """What filters have reported; to be read."""
 
     async def collect(self) -> None:
         """Bring the totals up to date."""

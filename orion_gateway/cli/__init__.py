@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "Say which route takes a request, why the others lost, and what follows.",
     "services": "Say how the services and endpoints of the running gateway stand.",
     "circuit": "Say how the circuit of a service stands in the running gateway; hold it in a state, or reset it.",
+    "filters": "Say what the filters of the running gateway report.",
     "simulate": "Walk a table through failures on a virtual clock, and check what it is expected to do.",
     "schema": "Print the JSON Schema of the route table, for editors.",
     "version": "Print the version and what runs below it.",

@@ -70,15 +70,15 @@ def ask_gateway(
         response = connection.getresponse()
         document = json.loads(response.read())
     except (FileNotFoundError, ConnectionRefusedError):
-        _leave(2, f"no gateway runs: nothing listens on {place}\nstart one with `orion run`, or name its --socket")
+        leave(2, f"no gateway runs: nothing listens on {place}\nstart one with `orion run`, or name its --socket")
     except PermissionError:
-        _leave(2, f"{place} belongs to another user; ask as the user that runs the gateway")
+        leave(2, f"{place} belongs to another user; ask as the user that runs the gateway")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        _leave(2, f"the gateway at {place} does not answer: {error}")
+        leave(2, f"the gateway at {place} does not answer: {error}")
     finally:
         connection.close()
     if response.status >= 400:
-        _leave(1, document.get("message", f"the gateway answers {response.status}"))
+        leave(1, document.get("message", f"the gateway answers {response.status}"))
     return document  # type: ignore[no-any-return]  # JSON objects are all it answers
 
 
@@ -89,6 +89,7 @@ def lay_out(rows: list[list[str]]) -> list[str]:
     return ["  ".join(row[at].ljust(width) for at, width in zip(kept, widths, strict=True)).rstrip() for row in rows]
 
 
-def _leave(code: int, message: str) -> Any:
+def leave(code: int, message: str) -> Any:
+    """Say what is wrong, and end with an exit code."""
     click.echo(f"orion: {message}", err=True)
     sys.exit(code)

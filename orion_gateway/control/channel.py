@@ -1,7 +1,7 @@
 """Framed messages over the socket pair between the supervisor and one worker.
 
 A frame is four bytes of length (big endian) and a pickled message. Pickle is safe here and only here: both ends are one
-program, the pair is private, and nothing of a client is ever in a message.
+program, the pair is private, and what clients sent is in a message only as text inside values that were made here.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orion_gateway.breaker.news import GateNews
     from orion_gateway.discovery.news import AttemptTold
+    from orion_gateway.filters.filter import Report as FilterReport
     from orion_gateway.proxy.plane import PlaneSettings
     from orion_gateway.routing.table import RouteTable
     from orion_gateway.telemetry.access_log import AccessLogSettings
@@ -76,6 +77,16 @@ class Report:
 
     delta: Delta
     answers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FilterReports:
+    """What filters have to tell since the last message: route (empty: all that name the filter), filter, report.
+
+    Sent ahead of the Report of the same moment.
+    """
+
+    items: tuple[tuple[str, str, FilterReport], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ Message = (
     | Ask
     | Serving
     | Report
+    | FilterReports
     | Drained
     | News
     | StandingsChanged

@@ -37,6 +37,10 @@ from orion_gateway.control.messages import (
     Serving,
     Snapshot,
 )
+from orion_gateway.control.messages import (
+    FilterReports as ReportsTold,
+)
+from orion_gateway.control.reports import FilterReports
 from orion_gateway.telemetry.totals import Totals
 
 if TYPE_CHECKING:
@@ -169,6 +173,7 @@ class Supervisor:
         self._leaving = asyncio.Event()
         self._hurry = asyncio.Event()
         self.totals = Totals()
+        self.reports = FilterReports()
         self.totals.set("orion_config_generation", self._snapshot.generation)
         for slot in self._slots:
             self.totals.count("orion_worker_restarts_total", (str(slot.number),), 0)
@@ -379,6 +384,8 @@ class Supervisor:
                 slot.last_answer = max(slot.last_answer, answers)
                 if not self._waits_for_answers():
                     self._answered.set()
+            case ReportsTold(items):
+                self.reports.take(items)
             case News(items):
                 # The answers first: what follows for everybody may be about the permits that they grant.
                 for answer in self.care.take_news(slot.number, items):

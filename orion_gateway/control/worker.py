@@ -25,6 +25,7 @@ from orion_gateway.control.messages import (
     Drain,
     Drained,
     Explain,
+    FilterReports,
     ListenerPlace,
     Message,
     News,
@@ -34,6 +35,7 @@ from orion_gateway.control.messages import (
     StandingsChanged,
     TrialAnswer,
 )
+from orion_gateway.filters.filter import Counting
 from orion_gateway.proxy.deadline import Phase
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
@@ -41,11 +43,12 @@ from orion_gateway.proxy.plane import ADMIN_SERVICE
 from orion_gateway.telemetry.access_log import AccessLog, open_access_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
     from orion_gateway.breaker.news import GateNews
     from orion_gateway.discovery.news import AttemptTold
+    from orion_gateway.filters.filter import Report as FilterReport
     from orion_gateway.proxy.plane import DataPlane
     from orion_gateway.telemetry.metrics import Delta, Key
     from orion_gateway.values import Endpoint
@@ -93,6 +96,15 @@ class ListenerKeeper(Keeper):
         """A connection is gone."""
         self.connections.discard(connection)
         self._worker.give_back(connection.peer_name)
+
+
+def count_reports(reports: Sequence[tuple[str, str, FilterReport]], delta: Delta) -> None:
+    """Add what filters count for metrics."""
+    for route, _, report in reports:
+        if isinstance(report, Counting):
+            for metric, labels, count in report.counted():
+                key = (metric, (route, *labels))
+                delta.counters[key] = delta.counters.get(key, 0) + count
 
 
 class Worker:
@@ -286,6 +298,10 @@ class Worker:
         self._send_news()
         delta = self._plane.take()
         self._gauge(delta, self._plane)
+        reports = self._plane.take_reports()
+        if reports:
+            count_reports(reports, delta)
+            self._channel.send(FilterReports(tuple(reports)))
         dropped = self._plane.access_log.take_dropped()
         if dropped:
             delta.counters["orion_access_log_dropped_total", (str(self._number),)] = dropped

@@ -12,12 +12,12 @@ exchange only. `on_request` runs in the order of the table, `on_response` in the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from orion_gateway.values import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
     from random import Random
 
@@ -106,6 +106,8 @@ class Exchange(Protocol):
     """Attempts at endpoints so far; 0 when the gateway answers by itself."""
     bytes_out: int
     """Content sent to the client so far."""
+    is_local: bool
+    """Whether `response` is of the gateway's own making; True while there is none."""
 
     @property
     def request(self) -> RequestHead:
@@ -251,6 +253,14 @@ class Report(Protocol):
         """Return it as the admin API shows it: JSON values."""
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """What a report may be besides: it counts for metrics, too."""
+
+    def counted(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        """Yield metric, labels behind the route's, and count, of what happened since the last report."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """A request that the gateway itself makes to a service of the table."""
@@ -283,6 +293,15 @@ class Fetched:
     """Seconds until its head had come."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as an endpoint gets it, without what an endpoint's base path adds to the target."""
+
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    """Those of the client and of the gateway; without Host when the endpoint's own is sent."""
+
+
 class Facilities(Protocol):
     """What a worker offers to its filters: clock, randomness, threads, requests of the gateway's own, and the log."""
 
@@ -299,6 +318,9 @@ class Facilities(Protocol):
 
     def fetch(self, request: Fetch) -> Awaitable[Fetched]:
         """Ask a service of the table. Raises nothing: what went wrong is in the answer."""
+
+    def outgoing(self, exchange: Exchange) -> Outgoing | None:
+        """Return the request of an exchange as an endpoint gets it; None when it is not (yet) forwarded."""
 
     def warn(self, event: str, **fields: object) -> None:
         """Write to the program's log. Nothing of it may be a secret."""

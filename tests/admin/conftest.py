@@ -17,6 +17,7 @@ from orion_gateway.admin.app import build_admin, serving
 from orion_gateway.admin.state import WorkerState
 from orion_gateway.control.judge import Judge
 from orion_gateway.control.listeners import PRIVATE, Listener
+from orion_gateway.control.reports import FilterReports
 from orion_gateway.explanation.answer import Answer
 from orion_gateway.telemetry.totals import Totals
 
@@ -36,6 +37,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.totals = Totals()
+        self.reports = FilterReports()
         self.is_draining = False
         self.generation = 7
         self.worker_states = [WorkerState(1, 4711, 7, is_ready=True)]

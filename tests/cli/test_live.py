@@ -304,6 +304,71 @@ def test_what_no_service_takes_has_nothing_live(gateway: Answering) -> None:
     assert json.loads(orion(gateway, "explain", "--live", "--json", "GET", "/nothing").stdout)["live"] is None
 
 
+# -- filters -----------------------------------------------------------------------------------------------------------
+
+REPORTS = {
+    "filters": [
+        {"route": None, "filter": "limit", "report": {"would_refuse": 3, "clients": [{"client": "::1", "refused": 3}]}},
+        {
+            "route": "users",
+            "filter": "mirror",
+            "report": {
+                "compared": 2,
+                "equal_share": None,
+                "failed": {},
+                "latency": {"primary": {"p50": 0.01}},
+                "examples": [{"id": "7", "differences": [{"path": "id", "mirror": "8"}]}],
+                "words": ["a", "b"],
+            },
+        },
+    ]
+}
+
+
+def test_reports_of_filters_are_laid_out_for_people(gateway: Answering) -> None:
+    """Whoever compares two services would have to read nested JSON."""
+    gateway.body = REPORTS
+    result = orion(gateway, "filters")
+    assert (result.exit_code, gateway.asked) == (0, [("GET", "/filters", None)])
+    assert result.stdout.splitlines() == [
+        "all routes: limit",
+        "  would refuse: 3",
+        "  clients:",
+        "    CLIENT  REFUSED",
+        "    ::1     3",
+        "users: mirror",
+        "  compared: 2",
+        "  equal share: null",
+        "  latency:",
+        "    primary:",
+        "      p50: 0.01",
+        "  examples:",
+        "    - id: 7",
+        "      differences:",
+        "        PATH  MIRROR",
+        "        id    8",
+        "  words:",
+        "    - a",
+        "    - b",
+    ]
+
+
+def test_the_reports_of_one_route_and_json(gateway: Answering) -> None:
+    """A table with a hundred mirrors is not read as a whole."""
+    gateway.body = REPORTS
+    assert orion(gateway, "filters", "users").stdout.startswith("users: mirror\n")
+    assert json.loads(orion(gateway, "filters", "users", "--json").stdout) == {"filters": REPORTS["filters"][1:]}
+    result = orion(gateway, "filters", "user")
+    assert (result.exit_code, result.stderr) == (1, "orion: no filter of the route 'user' has reported anything\n")
+
+
+def test_a_gateway_without_reports_says_so(gateway: Answering) -> None:
+    """Silence would look like a command that does not work."""
+    gateway.body = {"filters": []}
+    result = orion(gateway, "filters")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no filter has reported anything\n")
+
+
 # -- finding and failing -----------------------------------------------------------------------------------------------
 
 
