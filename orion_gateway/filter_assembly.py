@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orion_gateway.config.security_headers import SecurityHeadersConfig
+from orion_gateway.filters.comparison import CompareRules
 from orion_gateway.filters.cross_origin import CorsRules
 from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
+from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.filters.security_headers import SecurityRules
 from orion_gateway.values import FilterUse
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.fault_filter import FaultConfig
     from orion_gateway.config.filters import FilterConfig, RequestHeadersConfig, ResponseHeadersConfig
     from orion_gateway.config.load import Loaded
+    from orion_gateway.config.mirror import MirrorConfig
     from orion_gateway.config.places import Location
 
 DEFAULTS = "defaults"
@@ -47,6 +50,11 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
                 place=loaded.places.at(place),
             )
         )
+    mirror = loaded.config.routes[route].mirror
+    if mirror is not None and loaded.config.routes[route].service is not None:
+        # Behind all others: it sees the request as they leave it, and the answer before they do.
+        written = loaded.places.at(("routes", route, "mirror"))
+        uses.append(FilterUse("mirror", _build_mirror_rules(mirror), "mirror", place=written))
     return tuple(uses)
 
 
@@ -104,6 +112,21 @@ def _resolve(loaded: Loaded, entry: FilterConfig | str, place: Location) -> tupl
     if isinstance(entry, str):
         return loaded.config.filters[entry], entry, ("filters", entry)
     return entry, "", place
+
+
+def _build_mirror_rules(mirror: MirrorConfig) -> MirrorRules:
+    compare = mirror.compare
+    return MirrorRules(
+        service=mirror.service,
+        share=mirror.share,
+        methods=frozenset(method.encode("ascii") for method in mirror.methods) or None,
+        max_body=mirror.max_body,
+        timeout=mirror.timeout,
+        max_in_flight=mirror.max_in_flight,
+        compare=None
+        if compare is None
+        else CompareRules(tuple(dict.fromkeys(name.lower() for name in compare.fields)), compare.ignore),
+    )
 
 
 def _build_header_rules(table: RequestHeadersConfig | ResponseHeadersConfig) -> HeaderRules:

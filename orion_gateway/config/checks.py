@@ -13,6 +13,7 @@ from orion_gateway.config.addresses import Bind, read_bind
 from orion_gateway.config.filter_checks import check_filters
 from orion_gateway.config.http_words import REPLACEMENT_GROUP, groups_of
 from orion_gateway.config.lookup import find_equal, is_true, items_at, mapping_at, node_at, read_as, text_of, written_in
+from orion_gateway.config.mirror import check_mirror
 from orion_gateway.config.nodes import MappingNode, Node, begin_of
 from orion_gateway.config.paths import covers_prefix, params_of, read_path_pattern, read_prefix, split_pattern
 from orion_gateway.config.retry_checks import check_retries
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.source import Span
 
 ANSWERERS = ("service", "split", "respond", "redirect", "admin")
-FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries")
+FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries", "mirror")
 PATH_REWRITES = ("strip_prefix", "path", "regex")
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
 """Addresses that stand for all of their family, and the sign that an address of that family has."""
@@ -57,6 +58,7 @@ def check_table(root: MappingNode, report: Report, *, are_services_known: bool) 
         _check_match(route, report)
         _check_rewrite(route, report)
         check_respond(route, report)
+        check_mirror(route, (list(services.entries) if services else []) if are_services_known else None, report)
         if are_services_known:
             check_reference(node_at(route, "service"), "service", list(services.entries) if services else [], report)
         check_split(route, services, report, are_services_known=are_services_known)

@@ -25,6 +25,8 @@ DEFAULTS = "defaults"
 
 SECURITY_HEADERS = "security_headers"
 """A filter that is no entry of a list."""
+RESERVED = (DEFAULTS, SECURITY_HEADERS, "none", "mirror")
+"""Other names that a filter cannot have: words of lists, and filters that are keys of a route."""
 
 HEADER_EDITS = ("request_headers", "response_headers")
 
@@ -35,7 +37,7 @@ def check_filters(root: MappingNode, report: Report) -> None:
     names = list(named.entries) if named else []
     for name, node in named.entries.items() if named else ():
         assert named is not None
-        if name in BUILT_IN or name in {DEFAULTS, SECURITY_HEADERS, "none"}:
+        if name in BUILT_IN or name in RESERVED:
             hint = "give it another name: routes could not say which one they mean"
             report(named.keys[name], "E0302", f'"{name}" is what a filter of the gateway is called', help=hint)
         check_filter(node, report)

@@ -199,8 +199,8 @@ def _read_size(value: object, expected: str) -> int:
     return size
 
 
-def size(low: int = 0, *, off: bool = False) -> Kind:
-    """Return a kind of size of at least `low` bytes; with `off`, that word is read as `None`."""
+def size(low: int = 0, *, high: int = 1 << 60, off: bool = False) -> Kind:
+    """Return a kind of size from `low` to `high` bytes; with `off`, that word is read as `None`."""
     expected = "expected a size such as 64KiB, 10MiB or a number of bytes" + (", or off" if off else "")
 
     def read(value: object) -> int | None:
@@ -209,6 +209,8 @@ def size(low: int = 0, *, off: bool = False) -> Kind:
         found = _read_size(value, expected)
         if found < low:
             raise fail("E0203", f"expected a size of at least {low} bytes")
+        if found > high:
+            raise fail("E0203", f"expected a size of at most {high >> 20}MiB")
         return found
 
     forms = [

@@ -40,6 +40,7 @@ from orion_gateway.config.kinds import (
     Workers,
     choice,
 )
+from orion_gateway.config.mirror import MirrorConfig
 from orion_gateway.config.paths import PathPattern, Prefix
 from orion_gateway.config.resilience import (
     CircuitConfig,
@@ -432,6 +433,9 @@ class RouteConfig(Table):
         "The filters that its exchanges pass, in this order, and back in the reverse one. Each is a filter, the name "
         "of one of the table, or `defaults` for those of all routes. Left out: what `defaults.filters` says.",
         ["defaults", {"request_headers": {"remove": ["X-Debug"]}}],
+    )
+    mirror: MirrorConfig | None = key(
+        None, "Copies of its requests, to another service.", {"service": "users-next", "share": "5%"}
     )
     security_headers: Annotated[SecurityHeadersConfig | None, OrOff()] = key(
         None,

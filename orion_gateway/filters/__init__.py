@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orion_gateway.filters.cors import Cors
 from orion_gateway.filters.fault import Fault
 from orion_gateway.filters.header_edits import RequestHeaders, ResponseHeaders
+from orion_gateway.filters.mirror import Mirror
 from orion_gateway.filters.security_headers import SecurityHeaders
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FILTERS: Mapping[str, Callable[..., Filter]] = {
     "cors": Cors,
     "fault": Fault,
+    "mirror": Mirror,
     "request_headers": RequestHeaders,
     "response_headers": ResponseHeaders,
     "security_headers": SecurityHeaders,

@@ -5,7 +5,7 @@ must not become the place where secrets are read.
 
 JSON is compared as what it means (RFC 8259): the order of members does not count, that of elements does; 1 and 1.0 are
 one number, whatever its size; the last of equal names wins. All other content is compared byte by byte. Content that
-was cut, or whose coding cannot be undone here, is not compared, and the comparison says so.
+is not all there, or whose coding cannot be undone here, is not compared, and the comparison says so.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Comparison:
     differences: tuple[Difference, ...] = ()
     has_more: bool = False
     """There are more than are listed."""
-    unread: Literal["", "too large", "coding"] = ""
+    unread: Literal["", "incomplete", "too large", "coding"] = ""
     """Why the content was not compared, empty when it was."""
 
     @property
@@ -125,7 +125,7 @@ def compare(primary: Answer, mirror: Answer, rules: CompareRules, limit: int) ->
         return Comparison((Difference("status", "", str(primary.status), str(mirror.status)),))
     differences = [*_compare_fields(primary, mirror, rules.fields)]
     if not (primary.is_whole and mirror.is_whole):
-        return Comparison(tuple(differences), unread="too large")
+        return Comparison(tuple(differences), unread="incomplete")
     if primary.content == mirror.content and _coding_of(primary) == _coding_of(mirror):
         return Comparison(tuple(differences))
     contents = []

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
+
+from orion_gateway.proxy.fetch import Fetcher, describe_outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
-    from orion_gateway.filters.filter import Fetch, Fetched
+    from orion_gateway.filters.filter import Exchange as FilteredExchange
+    from orion_gateway.filters.filter import Fetch, Fetched, Outgoing
+    from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.upstream import ServicePool
 
 T = TypeVar("T")
@@ -23,9 +27,10 @@ log = structlog.get_logger()
 class Facilities:
     """The facilities of one generation in one worker."""
 
-    def __init__(self, rng: Random, pools: Mapping[str, ServicePool]) -> None:
+    def __init__(self, rng: Random, pools: Mapping[str, ServicePool], via: bytes = b"") -> None:
+        """`via` is what the gateway says of itself in Via, empty for nothing."""
         self.rng = rng
-        self._pools = pools
+        self._fetcher = Fetcher(pools, via)
 
     def now(self) -> float:
         """Return monotonic seconds."""
@@ -45,7 +50,11 @@ class Facilities:
 
     def fetch(self, request: Fetch) -> Awaitable[Fetched]:
         """Ask a service of the table."""
-        raise NotImplementedError
+        return self._fetcher.fetch(request)
+
+    def outgoing(self, exchange: FilteredExchange) -> Outgoing | None:
+        """Return the request of an exchange as an endpoint gets it; None when it is not (yet) forwarded."""
+        return describe_outgoing(cast("Exchange", exchange), monotonic())
 
     def warn(self, event: str, **fields: object) -> None:
         """Write to the program's log."""

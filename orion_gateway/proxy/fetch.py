@@ -19,13 +19,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from orion_gateway.breaker.gate import Entry
-from orion_gateway.filters.filter import Fetched
+from orion_gateway.filters.filter import Fetched, Outgoing
 from orion_gateway.http1.fields import HOP_BY_HOP, TOKEN
 from orion_gateway.http1.parsed import Framing
 from orion_gateway.proxy.attempt import Attempt
 from orion_gateway.proxy.reasons import UPSTREAM_FAULTS
 from orion_gateway.proxy.retry import may_repeat_on_fresh_connection
-from orion_gateway.values import Outcome, Reason, Verdict
+from orion_gateway.values import Endpoint, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from orion_gateway.filters.filter import Fetch
     from orion_gateway.http1.body import Payload
     from orion_gateway.http1.parsed import ResponseHead
+    from orion_gateway.proxy.exchange import Exchange
     from orion_gateway.proxy.upstream import ServicePool, UpstreamConnection
-    from orion_gateway.values import Endpoint
 
 _OWN = HOP_BY_HOP | {b"content-length", b"expect", b"host"}
 """Fields that are not passed on as given."""
@@ -95,6 +95,26 @@ def render_fetch(request: Fetch, endpoint: Endpoint, via: bytes) -> bytes:
         fields.append(b"Content-Length: %d\r\n" % len(request.content))
     target = endpoint.base_path.encode() + request.target
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (request.method, target, host, b"".join(fields))
+
+
+def describe_outgoing(exchange: Exchange, now: float) -> Outgoing | None:
+    """Return the request of an exchange as an endpoint gets it, the edits for single attempts included.
+
+    None while it is not known where it goes. What it has left of its deadline is left out: it is about its own attempt.
+    """
+    if exchange.route is None or not exchange.target:
+        return None
+    exchange.identify()
+    # An endpoint without a name: where its Host would be sent, there is none.
+    head = exchange.render_head(Endpoint(url="", authority=""), now)
+    request_line, *lines = head[:-4].split(b"\r\n")
+    fields = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        value, lower = value.strip(b" \t"), name.lower()
+        if lower != b"x-orion-timeout-ms" and (value or lower != b"host"):
+            fields.append((name, value))
+    return Outgoing(request_line.split(b" ", 2)[1], fields)
 
 
 class FetchAttempt(Attempt):

@@ -175,7 +175,8 @@ class DataPlane:
             for s in services
         }
         join_fallbacks(self.pools)
-        self._filters = Filters(Facilities(rng, self.pools))
+        via = settings.forwarded.pseudonym if settings.forwarded.via else b""
+        self._filters = Filters(Facilities(rng, self.pools, via))
         self.base = self._filters.chain_of(settings.base_filters)
         """The filters of answers that no route gives."""
         self.live = tuple(self._make_live(route) for route in table.routes)

@@ -46,6 +46,10 @@ DESCRIPTIONS: Mapping[str, Description] = {
         "From choosing an endpoint to the end of its answer.", ("service",)
     ),
     "orion_upstream_retries_total": Description("Repeated attempts.", ("service", "reason")),
+    "orion_mirror_requests_total": Description(
+        "Requests of routes with a mirror that were chosen to be copied, by what became of the copy.",
+        ("route", "outcome"),
+    ),
     "orion_upstream_pool_connections": Description(
         "Connections to endpoints, and exchanges queued.", ("service", "state")
     ),

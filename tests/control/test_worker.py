@@ -19,6 +19,7 @@ from orion_gateway.control.messages import (
     Drain,
     Explain,
     Explained,
+    FilterReports,
     News,
     Report,
     Serving,
@@ -27,22 +28,27 @@ from orion_gateway.control.messages import (
     TrialAnswer,
 )
 from orion_gateway.discovery.news import AttemptTold
+from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.proxy.plane import DataPlane
 from orion_gateway.proxy.upstream import ServicePool
+from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings
 from orion_gateway.telemetry.metrics import ServiceMetrics
 from orion_gateway.values import (
     CircuitRules,
     CircuitState,
     CircuitView,
+    FilterUse,
     Health,
     OutlierRules,
     Service,
     Standing,
+    ToService,
     Verdict,
 )
 from orion_gateway.values import Endpoint as ValuesEndpoint
 from tests.control.at_work import HELLO, SLOW, eventually, make_snapshot, working
+from tests.harness.gateway import make_route
 from tests.harness.wire import Endpoint, Wire, refusing_port, settle, until
 
 if TYPE_CHECKING:
@@ -352,6 +358,23 @@ async def test_attempts_in_flight_are_counted_by_endpoint(tmp_path: Path) -> Non
 
 
 # -- leaving -----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_filters_report_goes_up_ahead_of_the_counts(tmp_path: Path) -> None:
+    """The admin API, which asks all workers, would show what was so a second ago."""
+    mirror = FilterUse("mirror", MirrorRules("slow"), "mirror")
+    table = RouteTable([make_route("/slow", ToService("slow"), name="slow", filters=(mirror,))])
+    async with working(tmp_path, endpoint=refusing_port(), table=table) as at_work:
+        client = await at_work.connect()
+        assert (await at_work.get(client, SLOW)).startswith(b"HTTP/1.1 502")
+        while not (told := [message for message in at_work.said if isinstance(message, FilterReports)]):
+            await at_work.gauges()
+        ((route, name, report),) = told[0].items
+        assert (route, name) == ("slow", "mirror")
+        assert report.document()["failed"] == {"connection_refused": 1}
+        assert at_work.totals.counters["orion_mirror_requests_total"] == {("slow", "failed"): 1}
+        assert isinstance(at_work.said[at_work.said.index(told[0]) + 1], Report)
+        client.close()
 
 
 async def test_idle_connections_are_closed_and_the_worker_leaves(tmp_path: Path) -> None:

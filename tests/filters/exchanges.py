@@ -12,7 +12,7 @@ from orion_gateway.http1.head import HeadLimits, RequestHead, ResponseHead, pars
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from orion_gateway.filters.filter import Fetch, Fetched
+    from orion_gateway.filters.filter import Exchange, Fetch, Fetched, Outgoing
 
 
 T = TypeVar("T")
@@ -48,6 +48,7 @@ class Passing:
     started: float = 0.0
     attempts: int = 0
     bytes_out: int = 0
+    is_local: bool = True
     state: dict[object, object] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -96,6 +97,10 @@ class Worker:
 
     def fetch(self, request: Fetch) -> Awaitable[Fetched]:
         """Nothing here asks a service."""
+        raise NotImplementedError
+
+    def outgoing(self, exchange: Exchange) -> Outgoing | None:
+        """Nothing here is forwarded."""
         raise NotImplementedError
 
     def warn(self, event: str, **fields: object) -> None:

@@ -179,7 +179,7 @@ def test_cut_content_is_not_compared_and_that_is_said() -> None:
     """Two large downloads that begin alike are not known to be equal."""
     ours = Answer(200, (JSON,), b"[1", is_whole=False)
     found = compare(ours, answer([1]), CompareRules(), LIMIT)
-    assert (found.unread, found.is_equal) == ("too large", True)
+    assert (found.unread, found.is_equal) == ("incomplete", True)
 
 
 @pytest.mark.parametrize("encode", [gzip.compress, zlib.compress])
