@@ -50,8 +50,9 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
                 place=loaded.places.at(place),
             )
         )
-    mirror = loaded.config.routes[route].mirror
-    if mirror is not None and loaded.config.routes[route].service is not None:
+    of_route = loaded.config.routes[route]
+    mirror = of_route.mirror
+    if mirror is not None and of_route.respond is None and of_route.redirect is None and of_route.admin is None:
         # Behind all others: it sees the request as they leave it, and the answer before they do.
         written = loaded.places.at(("routes", route, "mirror"))
         uses.append(FilterUse("mirror", _build_mirror_rules(mirror), "mirror", place=written))

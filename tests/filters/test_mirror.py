@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orion_gateway.filters import FILTERS
 from orion_gateway.filters.comparison import CompareRules
+from orion_gateway.filters.filter import Filter, buffered
 from orion_gateway.filters.header_edits import HeaderRules
 from orion_gateway.filters.mirror import HELD, Mirror, MirrorRules, Room
 from orion_gateway.filters.mirror_report import METRIC, MirrorReport
-from orion_gateway.values import CircuitRules, CircuitState, CircuitView, FilterUse, Rewrite, Websocket
+from orion_gateway.values import CircuitRules, CircuitState, CircuitView, FilterUse, Reply, Rewrite, Websocket
 from tests.harness.gateway import EXAMPLE, make_route, make_service
 from tests.harness.wire import refusing_port, settle, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orion_gateway.filters.filter import Report
+    from orion_gateway.filters.filter import Exchange, Report
     from tests.harness.fixtures import StartGateway
     from tests.harness.gateway import Gateway
     from tests.harness.wire import Endpoint, Wire
@@ -261,6 +263,74 @@ async def test_a_share_is_a_share(pair: Callable[..., Any]) -> None:
     await until(lambda: len(mirrored.gateway.records) == 200 and mirrored.outcomes.get("answered") == copies)
     serving.cancel()
     assert 30 <= copies <= 70
+
+
+async def test_an_answer_ahead_of_the_upload_ends_the_copy(pair: Callable[..., Any]) -> None:
+    """Content that nobody reads any more would be held, and the copy would count as under way, for ever."""
+    mirrored = await pair(compare=COMPARE)
+    client = await mirrored.gateway.ask(post(b"abc")[:-1])
+    wire = await mirrored.primary.accept()
+    await wire.read_until(b"ab")
+    await wire.send(OK.replace(b"200 OK", b"400 Bad Request"))
+    await answer(client)
+    assert dict((await mirrored.ended(skipped=1)).skipped) == {"cut": 1}
+    await client.send(b"c")
+    await until(lambda: not any(connection.exchange for connection in mirrored.gateway.connections))
+    assert (mirrored.mirror._in_flight, mirrored.mirror._room.left) == (0, HELD)
+
+
+class Rewriting(Filter):
+    """Holds content until all of it is there, and changes it, both ways."""
+
+    request_body = response_body = buffered(100)
+
+    def __init__(self, rules: object, facilities: object) -> None:
+        pass
+
+    async def on_request(self, exchange: Exchange) -> None:
+        await asyncio.sleep(0)
+        exchange.request.set(b"X-Waited", b"1")
+
+    def on_request_body(self, exchange: Exchange, content: bytes) -> bytes:
+        exchange.request.set(b"X-Size", b"%d" % len(content))
+        return content.upper()
+
+    def on_response_body(self, exchange: Exchange, content: bytes) -> bytes:
+        return b"for the client"
+
+
+async def test_filters_that_wait_and_rewrite_come_first(
+    pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shadow would be asked for what no service is asked for, and be compared with what no service answers."""
+    monkeypatch.setitem(FILTERS, "rewriting", Rewriting)
+    mirrored = await pair(FilterUse("rewriting", None, "rewriting"), compare=COMPARE)
+    client = await mirrored.gateway.ask(post(b"abc"))
+    _, head = await serve(mirrored.primary, content=b"ABC")
+    _, copied = await serve(mirrored.shadow, content=b"ABC")
+    assert b"X-Waited: 1\r\nX-Size: 3\r\n" in head
+    assert b"X-Waited: 1\r\nX-Size: 3\r\n" in copied
+    await client.read_until(b"for the client")
+    await mirrored.ended(equal=1)
+
+
+async def test_what_a_filter_answers_is_not_copied(pair: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that was refused must not reach any service."""
+
+    class Refusing(Filter):
+        def __init__(self, rules: object, facilities: object) -> None:
+            pass
+
+        def on_request(self, exchange: Exchange) -> Reply:
+            return Reply(403)
+
+    monkeypatch.setitem(FILTERS, "refusing", Refusing)
+    mirrored = await pair(FilterUse("refusing", None, "refusing"))
+    client = await mirrored.gateway.ask(GET)
+    assert (await client.read_head()).startswith(b"HTTP/1.1 403")
+    await settle()
+    assert mirrored.outcomes == {}
+    assert not mirrored.shadow.has_visitor()
 
 
 # -- the primary notices nothing ---------------------------------------------------------------------------------------
