@@ -24,6 +24,7 @@ CONTRACT = {
     "orion_upstream_attempts_total": ("service", "outcome", "reason"),
     "orion_upstream_attempt_duration_seconds": ("service",),
     "orion_upstream_retries_total": ("service", "reason"),
+    "orion_mirror_requests_total": ("route", "outcome"),
     "orion_upstream_pool_connections": ("service", "state"),
     "orion_upstream_retries_refused_total": ("service", "why"),
     "orion_upstream_hedges_total": ("service", "outcome"),
