@@ -111,9 +111,23 @@ class EditsResponse(Promise):
         assert response.values(b"x-powered-by") == []
 
 
+class Mirrors(Promise):
+    """Another service gets a copy, and neither side of the exchange can tell."""
+
+    kind = name = "mirror"
+    keys: ClassVar = {"mirror": {"service": "shadow", "compare": {}}}
+
+    def check_upstream(self, request: Message) -> None:
+        assert request.values(b"x-orion-mirror") == []
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert response.values(b"x-orion-mirror") == []
+
+
 PROMISES: tuple[Promise, ...] = (
     EditsRequest(),
     EditsResponse(),
+    Mirrors(),
 )
 
 

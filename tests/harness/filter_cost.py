@@ -45,6 +45,9 @@ class Case:
 SET = {"set": {"X-Tier": "gold"}, "remove": ["X-Debug"]}
 
 CASES: Mapping[str, Case] = {
+    "mirror: a request not in its share": Case(
+        frozenset(["mirror"]), keys={"mirror": {"service": "shadow", "share": "0.0001%", "compare": {}}}
+    ),
     "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
     "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
     "response_headers: a template": Case(
