@@ -29,9 +29,10 @@ CONTENT = json.dumps(DOCUMENT).encode()
 
 @dataclass
 class Draft:
-    """The fields of a message that is still to be sent, beside those that every such message has."""
+    """A message that is still to be sent: its fields, beside those that every such message has, and its method."""
 
     fields: list[tuple[bytes, bytes]] = field(default_factory=list)
+    method: bytes = b"POST"
 
     def add(self, name: bytes, value: bytes) -> None:
         """Add a field, once however many ask for it."""
@@ -59,6 +60,8 @@ class Promise:
     """Keys of the route beside its list."""
     answers = False
     """It answers by itself."""
+    rank = 2
+    """1: it is asked ahead of the filters in the list, 3: behind them, 0: it alone is asked."""
 
     def ask(self, request: Draft) -> None:
         """Give the request what the promise is about."""
@@ -124,11 +127,102 @@ class Mirrors(Promise):
         assert response.values(b"x-orion-mirror") == []
 
 
+class LetsPagesRead(Promise):
+    """Pages of another origin may read the answer, whoever gives it, and what the endpoint says of it is replaced."""
+
+    kind = name = "cors"
+    entry: ClassVar = {"cors": {"origins": ["https://app.example.org"], "credentials": True}}
+
+    def ask(self, request: Draft) -> None:
+        request.add(b"Origin", b"https://app.example.org")
+
+    def answer(self, response: Draft) -> None:
+        response.add(b"Access-Control-Allow-Origin", b"*")
+        response.add(b"Vary", b"Accept")
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert response.values(b"access-control-allow-origin") == [b"https://app.example.org"]
+        assert response.values(b"access-control-allow-credentials") == [b"true"]
+        varies = b",".join(response.values(b"vary")).lower()
+        assert b"origin" in varies
+        assert is_local or b"accept" in varies
+
+
+class AnswersPreflight(LetsPagesRead):
+    """A preflight is answered ahead of every other filter."""
+
+    name = "preflight"
+    answers = True
+    rank = 0
+
+    def ask(self, request: Draft) -> None:
+        super().ask(request)
+        request.method = b"OPTIONS"
+        request.add(b"Access-Control-Request-Method", b"PUT")
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert response.status == 204
+        assert response.values(b"access-control-allow-origin") == [b"https://app.example.org"]
+        assert b"PUT" in response.values(b"access-control-allow-methods")[0]
+
+
+class Aborts(Promise):
+    """Requests are answered as the exercise wants."""
+
+    kind = "fault"
+    name = "abort"
+    entry: ClassVar = {"fault": {"abort": {"status": 503, "body": "An exercise."}}}
+    answers = True
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert (response.status, response.content) == (503, b"An exercise.")
+
+
+class Waits(Promise):
+    """Requests wait, and then are what they were: that of all others is looked at."""
+
+    kind = "fault"
+    name = "delay"
+    entry: ClassVar = {"fault": {"delay": "1ms"}}
+
+
+class GuardsBrowsers(Promise):
+    """Fields for browsers are on every answer; what the endpoint says of them stands."""
+
+    kind = name = "security_headers"
+    keys: ClassVar = {"security_headers": {}}
+    rank = 1
+
+    def answer(self, response: Draft) -> None:
+        response.add(b"Referrer-Policy", b"no-referrer")
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert response.values(b"x-content-type-options") == [b"nosniff"]
+        assert response.values(b"x-frame-options") == [b"SAMEORIGIN"]
+        expected = b"strict-origin-when-cross-origin" if is_local else b"no-referrer"
+        assert response.values(b"referrer-policy") == [expected]
+
+
 PROMISES: tuple[Promise, ...] = (
+    Aborts(),
+    AnswersPreflight(),
     EditsRequest(),
     EditsResponse(),
+    GuardsBrowsers(),
+    LetsPagesRead(),
+    Waits(),
     Mirrors(),
 )
+
+
+def order(pair: tuple[Promise, Promise]) -> tuple[Promise, Promise]:
+    """Return two promises in the order in which their filters are asked."""
+    first, second = sorted(pair, key=_rank_of)
+    return first, second
+
+
+def _rank_of(promise: Promise) -> int:
+    return promise.rank
 
 
 def expect_request(first: Promise, second: Promise) -> dict[str, Any]:

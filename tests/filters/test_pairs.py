@@ -20,6 +20,7 @@ from tests.filters.pairs import (
     check_content,
     expect_request,
     expect_response,
+    order,
 )
 from tests.harness.gateway import EXAMPLE, make_service
 from tests.harness.message import Message, read_message
@@ -85,7 +86,7 @@ async def test_each_of_two_filters_keeps_its_promise(
     """One filter would undo what another one does, or stand in its way, and only who uses both would find out."""
     route = routes[_name(pair)]
     gateway = await start_gateway(make_service(endpoint.port), make_service(name="shadow"), routes=[route])
-    first, second = pair
+    first, second = order(pair)
     seen = await _exchange(gateway, endpoint, pair)
     if first.answers or second.answers:
         assert seen.upstream is None
@@ -108,7 +109,7 @@ async def _exchange(gateway: Gateway, endpoint: Endpoint, pair: tuple[Promise, P
     for promise in pair:
         promise.ask(request)
         promise.answer(response)
-    client = await gateway.ask(request.render(b"POST /%b HTTP/1.1" % _name(pair).encode()))
+    client = await gateway.ask(request.render(b"%b /%b HTTP/1.1" % (request.method, _name(pair).encode())))
     if any(promise.answers for promise in pair):
         answer = await read_message(client)
         assert not endpoint.has_visitor()

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 ROUNDS, REPEATS = 21, 1000
 
 
+def with_field(line: bytes) -> bytes:
+    """Return the request with one more field."""
+    return REQUEST.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")
+
+
 @dataclass(frozen=True)
 class Case:
     """Filters as a route has them: entries of its list, and other keys of it."""
@@ -48,6 +53,15 @@ CASES: Mapping[str, Case] = {
     "mirror: a request not in its share": Case(
         frozenset(["mirror"]), keys={"mirror": {"service": "shadow", "share": "0.0001%", "compare": {}}}
     ),
+    "cors: a page of another origin": Case(
+        frozenset(["cors"]),
+        [{"cors": {"origins": ["https://app.example.org"], "credentials": True}}],
+        request=with_field(b"Origin: https://app.example.org"),
+    ),
+    "cors: no origin": Case(frozenset(["cors"]), [{"cors": {"origins": ["https://app.example.org"]}}]),
+    "fault: one request in a million": Case(
+        frozenset(["fault"]), [{"fault": {"abort": 503, "delay": "1s", "share": "0.0001%"}}]
+    ),
     "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
     "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
     "response_headers: a template": Case(
@@ -63,6 +77,7 @@ CASES: Mapping[str, Case] = {
             {"response_headers": {"remove": ["X-Powered-By"]}},
         ],
     ),
+    "security_headers: three fields": Case(frozenset(["security_headers"]), keys={"security_headers": {}}),
 }
 """By what a row of the table says."""
 
