@@ -13,6 +13,8 @@ from orion_gateway.filters.cross_origin import CorsRules
 from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
 from orion_gateway.filters.mirror import MirrorRules
+from orion_gateway.filters.ip_access import IpAccessRules
+from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.filters.security_headers import SecurityRules
 from orion_gateway.values import FilterUse
 
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from orion_gateway.config.cors_filter import CorsConfig
     from orion_gateway.config.fault_filter import FaultConfig
     from orion_gateway.config.filters import FilterConfig, RequestHeadersConfig, ResponseHeadersConfig
+    from orion_gateway.config.ip_access_filter import IpAccessConfig
     from orion_gateway.config.load import Loaded
     from orion_gateway.config.mirror import MirrorConfig
+    from orion_gateway.config.network_list import NetworkList
     from orion_gateway.config.places import Location
 
 DEFAULTS = "defaults"
@@ -157,9 +161,24 @@ def _build_fault_rules(table: FaultConfig) -> FaultRules:
     )
 
 
+def _build_ip_access_rules(table: IpAccessConfig) -> IpAccessRules:
+    return IpAccessRules(
+        allow=NetworkSet.of(table.allow or ()),
+        deny=NetworkSet.of(table.deny or ()),
+        allow_file=table.allow_file or "",
+        deny_file=table.deny_file or "",
+    )
+
+
+def build_network_set(networks: NetworkList) -> NetworkSet:
+    """Return what filters are given of a list of networks."""
+    return NetworkSet(networks.ipv4, networks.ipv6)
+
+
 RULES: Mapping[str, Callable[[Any], object]] = {
     "cors": _build_cors_rules,
     "fault": _build_fault_rules,
+    "ip_access": _build_ip_access_rules,
     "request_headers": _build_header_rules,
     "response_headers": _build_header_rules,
 }

@@ -164,6 +164,10 @@ def read_network(value: object) -> Network:
     """Return the network of `10.0.0.0/8`, `fd00::/8` or one address."""
     expected = "expected a network such as 10.0.0.0/8, or an address"
     text = read_text(value, "a network such as 10.0.0.0/8")
+    if "%" in text:
+        address, _, zone = text.partition("%")
+        meant = address + zone[zone.find("/") :] if "/" in zone else address
+        raise fail("E0208", "a network has no zone", suggestion=meant)
     try:
         return ipaddress.ip_network(text)
     except ValueError:

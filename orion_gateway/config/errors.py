@@ -47,6 +47,7 @@ CODES = {
     "W0306": "Durations that do not fit each other: what one promises another cuts off.",
     "W0307": "Pages of every origin may use the credentials of users.",
     "W0308": "A mirror that copies requests to the service that answers them.",
+    "W0309": "A list of those who are let through that names nobody.",
 }
 """Every code with its one-line explanation. `docs/reference/errors.md` is made from it."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orion_gateway.config.filters import FilterConfig
+from orion_gateway.config.ip_access_checks import check_ip_access
 from orion_gateway.config.lookup import items_at, mapping_at, node_at, text_of
 from orion_gateway.config.nodes import MappingNode, ScalarNode, begin_of
 from orion_gateway.config.shaping_checks import check_cors, check_fault, check_own_fields
@@ -67,6 +68,8 @@ def check_filter(node: Node, report: Report) -> None:
         report(begin_of(node), "E0104", "nothing says which filter this is", help=f"one of {', '.join(BUILT_IN)}")
     check_cors(node, report)
     check_fault(node, report)
+    if table := mapping_at(node, "ip_access"):
+        check_ip_access(table, report)
     for kind in HEADER_EDITS:
         for group in ("set", "add"):
             if edits := mapping_at(node, kind):

@@ -5,6 +5,7 @@ from typing import Annotated
 from orion_gateway.config.cors_filter import CorsConfig
 from orion_gateway.config.fault_filter import FaultConfig
 from orion_gateway.config.http_words import EditedFieldName, FieldValue
+from orion_gateway.config.ip_access_filter import IpAccessConfig
 from orion_gateway.config.kinds import NAME
 from orion_gateway.config.table import OrName, OrNone, Table, key
 
@@ -36,6 +37,7 @@ class FilterConfig(Table):
     fault: FaultConfig | None = key(
         None, "Makes requests slow or fail on purpose.", {"delay": "100ms..2s", "share": "10%"}
     )
+    ip_access: IpAccessConfig | None = key(None, "Judges clients by their address.", {"allow": ["10.0.0.0/8"]})
     request_headers: RequestHeadersConfig | None = key(
         None, "Edits the fields of requests.", {"remove": ["X-Debug"], "set": {"X-Tier": "gold"}}
     )

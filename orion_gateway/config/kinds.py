@@ -294,6 +294,15 @@ def read_log_path(value: object) -> str:
     raise fail("E0204", "expected stdout, stderr, off or a path", suggestion=closest(text, words), hint=hint)
 
 
+def read_file_path(value: object) -> str:
+    """Return the path of a file, as it is written."""
+    expected = "the path of a file"
+    text = read_text(value, expected)
+    if not text.strip() or text.endswith("/") or "\0" in text:
+        raise fail("E0202", f"expected {expected}")
+    return text
+
+
 def read_run_dir(value: object) -> str:
     """Return `auto` or an absolute path."""
     text = read_text(value, "auto or an absolute path")
@@ -325,6 +334,7 @@ Name = Annotated[str, NAME]
 Token = Annotated[SecretStr, Kind("secret of at least 16 characters", read_token, {"type": "string"})]
 SampleKey = Annotated[str, Kind("status", read_sample_key, {"type": "string"})]
 LogPath = Annotated[str, Kind("`stdout` \\| `stderr` \\| `off` or path", read_log_path, {"type": "string"})]
+FilePath = Annotated[str, Kind("path", read_file_path, {"type": "string"})]
 RunDir = Annotated[str, Kind("path or `auto`", read_run_dir, {"type": "string"})]
 EnvironmentName = Annotated[
     str,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,10 @@ from pydantic import ValidationError
 
 from orion_gateway.config.checks import check_table
 from orion_gateway.config.errors import Finding, TableErrors
+from orion_gateway.config.ip_access_filter import LIST_FILES
+from orion_gateway.config.lookup import text_of
 from orion_gateway.config.model import Config
+from orion_gateway.config.network_list import LARGEST_LIST, NetworkList, parse_network_list
 from orion_gateway.config.nodes import (
     ListNode,
     MappingNode,
@@ -27,6 +30,7 @@ from orion_gateway.config.nodes import (
     each_scalar,
     read_nodes,
     to_plain,
+    walk,
 )
 from orion_gateway.config.places import Places
 from orion_gateway.config.report import Report
@@ -55,6 +59,9 @@ class Loaded:
     places: Places
     warnings: tuple[Finding, ...]
     files: tuple[Path, ...]
+    """Those that make up the table; lists of networks are not among them."""
+    network_lists: Mapping[str, NetworkList] = field(default_factory=dict)
+    """What the lists hold that filters name, by their absolute paths, which the model has in the place of theirs."""
 
     def finding(self, location: Location, code: str, message: str, hint: str = "") -> Finding:
         """Return a finding about a setting, for checks that need more than the table."""
@@ -83,12 +90,22 @@ def load_table(path: Path, environ: Mapping[str, str]) -> Loaded:
         raise TableErrors(report.findings)
     _interpolate(root, variables, report)
     are_all_read = _include(root, source, variables, report)
+    lists = _read_lists(root, report)
     config = _judge(root, variables.get("ORION_ENV", ""), report, are_services_known=are_all_read)
     findings = report.findings
     if config is None or any(finding.severity == "error" for finding in findings):
         raise TableErrors(findings)
     files = (*(source.path for source in report.sources), *env_files)
-    return Loaded(config, Places(root), tuple(findings), files)
+    return Loaded(config, Places(root), tuple(findings), files, lists)
+
+
+def read_network_list(path: Path, name: str) -> NetworkList:
+    """Return what a list of networks holds; findings call the file `name`.
+
+    Raises:
+        UnreadableError: the text says why.
+    """
+    return parse_network_list(name, _read_text(path, LARGEST_LIST))
 
 
 def _read_bytes(path: Path, largest: int) -> bytes:
@@ -268,6 +285,28 @@ def _add_routes(root: MappingNode, part: MappingNode, report: Report) -> bool:
         return False
     root.entries["routes"] = replace(present, items=[*present.items, *added.items])
     return True
+
+
+def _read_lists(root: MappingNode, report: Report) -> dict[str, NetworkList]:
+    """Read the lists of networks that filters name, each once, and put their absolute paths into the nodes."""
+    lists: dict[str, NetworkList] = {}
+    for path, node in walk(root):
+        written = text_of(node) if path[-2:-1] == ("ip_access",) and path[-1] in LIST_FILES else None
+        if written is None or not isinstance(node, ScalarNode) or "\0" in written:
+            continue
+        file = node.span.source.path.parent / written
+        node.text = str(file.absolute())
+        if node.text in lists:
+            continue
+        try:
+            found = lists[node.text] = read_network_list(file, str(file))
+        except UnreadableError as error:
+            report(node.span, "E0101", f'the list "{node.raw}": {error}')
+            continue
+        report.elsewhere += found.findings
+        if path[-1] == "allow_file" and not found and not found.findings:
+            report(node.span, "W0309", f'the list "{node.raw}" names nobody', help="everybody is refused")
+    return lists
 
 
 def _report_type(report: Report, node: Node, wanted: type[Node], message: str) -> None:

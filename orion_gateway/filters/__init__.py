@@ -11,6 +11,7 @@ from orion_gateway.filters.cors import Cors
 from orion_gateway.filters.fault import Fault
 from orion_gateway.filters.header_edits import RequestHeaders, ResponseHeaders
 from orion_gateway.filters.mirror import Mirror
+from orion_gateway.filters.ip_access import IpAccess
 from orion_gateway.filters.security_headers import SecurityHeaders
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ FILTERS: Mapping[str, Callable[..., Filter]] = {
     "cors": Cors,
     "fault": Fault,
     "mirror": Mirror,
+    "ip_access": IpAccess,
     "request_headers": RequestHeaders,
     "response_headers": ResponseHeaders,
     "security_headers": SecurityHeaders,

@@ -190,6 +190,13 @@ class Filter:
     request_body: BodyNeed = NO_BODY
     response_body: BodyNeed = NO_BODY
 
+    files: Sequence[str] = ()
+    """Files that it is made with, by their absolute paths. The supervisor watches them, and `take_file` gets what is
+    made of them: before the first request, and each time one has changed."""
+
+    def take_file(self, path: str, content: object) -> None:
+        """Take what one of `files` holds from now on. Nobody changes it, and other filters may hold it too."""
+
     def on_request(self, exchange: Exchange) -> Verdict | Awaitable[Verdict]:
         """See the head of the request; edit it, or answer."""
         return None
