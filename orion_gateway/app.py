@@ -12,6 +12,7 @@ import os
 import secrets
 import stat
 from contextlib import AsyncExitStack
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,13 @@ from orion_gateway.admin.state import WorkerState
 from orion_gateway.assembly import build_routes, build_services
 from orion_gateway.build import REMEDY, find_stale, name_build
 from orion_gateway.config.run_dir import ADMIN_SOCKET, find_run_dir
+from orion_gateway.control.file_watch import BrokenFileError, WatchedFile
 from orion_gateway.control.limits import count_processors, raise_descriptor_limit
 from orion_gateway.control.listeners import PRIVATE, PUBLIC, Listener
 from orion_gateway.control.messages import Drain, ListenerPlace, Snapshot
 from orion_gateway.control.supervisor import DrainSettings, Plan, Supervisor
 from orion_gateway.control.worker import Worker
-from orion_gateway.filter_assembly import build_base_filters
+from orion_gateway.filter_assembly import build_base_filters, build_network_set
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
@@ -40,7 +42,6 @@ from orion_gateway.values import Endpoint, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from orion_gateway.config.load import Loaded
     from orion_gateway.config.model import Gateway
@@ -102,7 +103,32 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
         drain=DrainSettings(drain.delay, drain.timeout, drain.spread),
         make_snapshot=make_snapshot,
         make_care=make_care,
+        files=[
+            WatchedFile(path, build_network_set(networks), _read_network_set)
+            for path, networks in loaded.network_lists.items()
+        ],
     )
+
+
+def _read_network_set(path: str) -> object:
+    """Read a list of networks again, as the table's reader did.
+
+    Raises:
+        BrokenFileError: it cannot be read, or a line of it is wrong.
+    """
+    # Workers read this module too, and need nothing of the configuration.
+    from orion_gateway.config.errors import render_concise
+    from orion_gateway.config.load import read_network_list
+    from orion_gateway.config.variables import UnreadableError
+
+    try:
+        found = read_network_list(Path(path), path)
+    except UnreadableError as error:
+        raise BrokenFileError(str(error)) from None
+    if found.findings:
+        more = f" (and {len(found.findings) - 1} more)" if len(found.findings) > 1 else ""
+        raise BrokenFileError(f"{render_concise(found.findings[0])}{more}")
+    return build_network_set(found)
 
 
 def run_gateway(loaded: Loaded, environ: Mapping[str, str]) -> int:

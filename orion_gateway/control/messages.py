@@ -58,6 +58,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChanged:
+    """What a file of the table's filters holds from now on, ready for use. Files go ahead of the first snapshot."""
+
+    path: str
+    content: object
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Report now instead of at the next second; `number` comes back in the report."""
 
@@ -177,6 +185,7 @@ class Explained:
 Message = (
     Snapshot
     | Drain
+    | FileChanged
     | Ask
     | Serving
     | Report

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from orion_gateway.control.channel import Channel
+from orion_gateway.control.file_watch import FileWatch
 from orion_gateway.control.messages import (
     Ask,
     Drain,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orion_gateway.control.care import Care
+    from orion_gateway.control.file_watch import WatchedFile
     from orion_gateway.control.listeners import Listener
 
 STOPPED = 0
@@ -100,6 +102,8 @@ class Plan:
     make_snapshot: Callable[[tuple[ListenerPlace, ...]], Snapshot]
     make_care: Callable[[Callable[[Message], None], Totals], Care]
     """Makes what looks after the services, out of a way to reach every worker and the place for its metrics."""
+    files: Sequence[WatchedFile] = ()
+    """What filters are made with beside the table."""
     # Not -m alone: it would put the working directory, and whatever modules lie there, first on the path.
     command: Sequence[str] = (sys.executable, "-P", "-m", "orion_gateway", "worker")
     """Starts a worker; its descriptor and its number are added."""
@@ -178,6 +182,7 @@ class Supervisor:
         for slot in self._slots:
             self.totals.count("orion_worker_restarts_total", (str(slot.number),), 0)
         self.care = plan.make_care(self._send, self.totals)
+        self._files = FileWatch(plan.files, self._send, self.totals)
 
     @property
     def workers(self) -> Sequence[WorkerSlot]:
@@ -214,11 +219,13 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 drain = group.create_task(self._drain())
                 care = group.create_task(self.care.run())
+                files = group.create_task(self._files.run())
                 async with asyncio.TaskGroup() as keepers:
                     for slot in self._slots:
                         keepers.create_task(self._keep_worker(slot))
                 drain.cancel()
                 care.cancel()
+                files.cancel()
         finally:
             self._close_listeners()
         log.info("stopped", cut=self._cut)
@@ -351,6 +358,9 @@ class Supervisor:
         if self._leaving.is_set():
             channel.send(Drain(0.0, 0.0))
         else:
+            # Ahead of the snapshot: no request may be judged without them.
+            for file in self._files.everything():
+                channel.send(file)
             channel.send(self._snapshot)
             for change in self.care.everything():
                 channel.send(change)

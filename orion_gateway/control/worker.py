@@ -25,6 +25,7 @@ from orion_gateway.control.messages import (
     Drain,
     Drained,
     Explain,
+    FileChanged,
     FilterReports,
     ListenerPlace,
     Message,
@@ -128,6 +129,8 @@ class Worker:
         self._lag = 0.0
         self._tick = 0
         self._cut = 0
+        self._files: dict[str, FileChanged] = {}
+        """What the files of filters hold, by their paths."""
         self._reported: dict[Key, float] = {}
         self._endpoints: list[tuple[Key, Endpoint]] = []
         """Every endpoint of the table, and the gauge of its attempts in flight."""
@@ -208,6 +211,10 @@ class Worker:
                     log.exception("a snapshot cannot be served", generation=message.generation)
                     self._has_failed = True
                     self._left.set()
+            case FileChanged(path, content):
+                self._files[path] = message
+                if self._plane is not None:
+                    self._plane.take_file(path, content)
             case Drain(timeout, spread):
                 self._drain(timeout, spread)
             case Ask(number):
@@ -233,6 +240,8 @@ class Worker:
     def _serve(self, snapshot: Snapshot) -> None:
         access_log = open_access_log(snapshot.access_log, self._rng)
         self._plane = self._build_plane(snapshot, access_log, self._rng, self.tell)
+        for file in self._files.values():
+            self._plane.take_file(file.path, file.content)
         self._endpoints = [
             (("orion_endpoint_in_flight", (service.name, endpoint.url)), endpoint)
             for service in snapshot.services

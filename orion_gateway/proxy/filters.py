@@ -30,15 +30,22 @@ class Filters:
 
     def take_reports(self) -> list[tuple[str, str, Report]]:
         """Return route (empty: all that use it), name and report of each filter that has one."""
-        made = [*self._inline, *(("", name, named) for name, named in self._named.items())]
-        return [(route, name, report) for route, name, one in made if (report := one.take_report()) is not None]
+        return [(route, name, report) for route, name, one in self._all() if (report := one.take_report()) is not None]
+
+    def take_file(self, path: str, content: object) -> None:
+        """Give what a file holds from now on to the filters that are made with it."""
+        for _, _, one in self._all():
+            if path in one.files:
+                one.take_file(path, content)
 
     def close(self) -> None:
         """Tell all that they are not used any more."""
-        for _, _, one in self._inline:
+        for _, _, one in self._all():
             one.close()
-        for named in self._named.values():
-            named.close()
+
+    def _all(self) -> list[tuple[str, str, Filter]]:
+        """Return route (empty: all that use it), name and filter."""
+        return [*self._inline, *(("", name, named) for name, named in self._named.items())]
 
     def _make(self, use: FilterUse, route: str) -> Filter:
         if use.is_named and use.name in self._named:

@@ -231,6 +231,10 @@ class DataPlane:
         """Take the answer to a trial that was asked for: the number of the permit, or 0."""
         self.pools[service].take_trial_answer(permit, monotonic())
 
+    def take_file(self, path: str, content: object) -> None:
+        """Take what a file of filters holds from now on."""
+        self._filters.take_file(path, content)
+
     def take(self) -> Delta:
         """Return what was counted since the last call, and the state of the pools."""
         delta = Delta()

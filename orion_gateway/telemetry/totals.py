@@ -76,6 +76,10 @@ DESCRIPTIONS: Mapping[str, Description] = {
         "Transitions of the circuit, by the state that was entered.", ("service", "state")
     ),
     "orion_circuit_refused_total": Description("Requests that the circuit refused.", ("service",)),
+    "orion_filter_file_valid": Description(
+        "Whether the file of a filter was in order when it was last read; if not, what it held before is in use.",
+        ("file",),
+    ),
     "orion_config_generation": Description("The generation of the route table that is in force."),
     "orion_event_loop_lag_seconds": Description(
         "How late the worker's timers were at most in the last second.", ("worker",)

@@ -37,6 +37,7 @@ CONTRACT = {
     "orion_circuit_state": ("service", "state"),
     "orion_circuit_transitions_total": ("service", "state"),
     "orion_circuit_refused_total": ("service",),
+    "orion_filter_file_valid": ("file",),
     "orion_config_generation": (),
     "orion_event_loop_lag_seconds": ("worker",),
     "orion_worker_restarts_total": ("worker",),
