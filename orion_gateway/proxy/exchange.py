@@ -555,7 +555,7 @@ class Exchange(Relay):
         peer = self.downstream.peer
         if not peer.is_trusted:
             return peer.address
-        return find_client(peer.address, b",".join(self.head.values(b"x-forwarded-for")), peer.rules)
+        return find_client(peer.address, b",".join(_claimed_clients(self.head)), peer.rules)
 
     def open_filtering(self, chain: Chain) -> Filtering:
         """Return what holds this exchange up for its filters."""
@@ -778,7 +778,7 @@ class Exchange(Relay):
 
     def _find_client(self) -> bytes:
         peer = self.downstream.peer
-        return find_client_text(peer, self.head.values(b"x-forwarded-for")) if peer.is_trusted else peer.text
+        return find_client_text(peer, _claimed_clients(self.head)) if peer.is_trusted else peer.text
 
     def _stop_upstream(self, verdict: Verdict, reason: Reason | None, now: float) -> None:
         """Stop every attempt."""
@@ -979,6 +979,13 @@ class Exchange(Relay):
         gate = self.pool.gate
         assert gate is not None
         gate.record(verdict, self.epoch, self.permit, now)
+
+
+def _claimed_clients(head: RequestHead) -> list[bytes]:
+    """Return the values of X-Forwarded-For as they came: whoever judges a client must not see what a filter wrote."""
+    if head.claims is None:
+        return []
+    return [head.value_at(line) for line in head.claims.get(b"x-forwarded-for", ())]
 
 
 def find_client_text(peer: Peer, chain: Sequence[bytes]) -> bytes:
