@@ -10,6 +10,7 @@ cdef class JudgedPath:
     cdef readonly list segments
     cdef readonly bint has_encoded_slash
     cdef readonly bint has_empty_segments
+    cdef readonly bint has_parameters
 
 
 @cython.locals(segments=list, judged=JudgedPath)

@@ -34,21 +34,38 @@ class JudgedPath:
     """A path that may be matched: `raw` as received, `segments` decoded.
 
     `/` has one empty segment, `/a/` has two (`a` and an empty one). `has_empty_segments` says that another one than the
-    last is empty (`//`).
+    last is empty (`//`), `has_parameters` that there is a `;`.
     """
 
-    __slots__ = ("has_empty_segments", "has_encoded_slash", "raw", "segments")
+    __slots__ = ("has_empty_segments", "has_encoded_slash", "has_parameters", "raw", "segments")
 
-    def __init__(self, raw: bytes, segments: list[bytes], has_encoded_slash: bool, has_empty_segments: bool) -> None:
+    def __init__(
+        self,
+        raw: bytes,
+        segments: list[bytes],
+        has_encoded_slash: bool,
+        has_empty_segments: bool,
+        has_parameters: bool = False,
+    ) -> None:
         self.raw = raw
         self.segments = segments
         self.has_encoded_slash = has_encoded_slash
         self.has_empty_segments = has_empty_segments
+        self.has_parameters = has_parameters
 
     @property
     def decoded(self) -> bytes:
         """The decoded segments joined by `/`: what `path_regex` is matched with."""
         return b"/" + b"/".join(self.segments)
+
+    def without_parameters(self) -> JudgedPath:
+        """Return the path that an endpoint sees which drops the parameters of segments before it reads them."""
+        segments = [
+            b"%2F".join([piece.partition(b";")[0] for piece in segment.split(b"%2F")]) for segment in self.segments
+        ]
+        # What was only parameters leaves an empty segment, and who drops the one drops the other.
+        segments = [segment for segment in segments[:-1] if segment] + segments[-1:]
+        return JudgedPath(self.raw, segments, self.has_encoded_slash, False)
 
 
 def judge_path(path: bytes) -> JudgedPath:
@@ -63,7 +80,7 @@ def judge_path(path: bytes) -> JudgedPath:
     judged = JudgedPath.__new__(JudgedPath)
     judged.raw = path
     judged.segments = segments
-    judged.has_encoded_slash = judged.has_empty_segments = False
+    judged.has_encoded_slash = judged.has_empty_segments = judged.has_parameters = False
     return judged
 
 
@@ -77,7 +94,8 @@ def _judge_closely(path: bytes) -> JudgedPath:
     encoded = path[1:].split(b"/")
     segments = [_decode_segment(segment) for segment in encoded]
     has_encoded_slash = any(len(_split_encoded_slashes(segment)) > 1 for segment in encoded)
-    return JudgedPath(path, segments, has_encoded_slash, b"" in segments[:-1])
+    has_parameters = any(b";" in segment for segment in segments)
+    return JudgedPath(path, segments, has_encoded_slash, b"" in segments[:-1], has_parameters)
 
 
 def _decode_segment(segment: bytes) -> bytes:

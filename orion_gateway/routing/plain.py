@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Segments of visible ASCII without what needs a second look: `%`, `\`, `#`, `?`, a leading dot, no byte at all.
-_PLAIN_SEGMENT = rb'[!"$&-\-0->@-\[\]-~][!"$&-.0->@-\[\]-~]*'
+# Segments of visible ASCII without what needs a second look: `%`, `\`, `#`, `?`, `;`, a leading dot, no byte at all.
+_PLAIN_SEGMENT = rb'[!"$&-\-0-:<->@-\[\]-~][!"$&-.0-:<->@-\[\]-~]*'
 _is_plain = re.compile(rb"/(?:%s/)*(?:%s)?" % (_PLAIN_SEGMENT, _PLAIN_SEGMENT)).fullmatch
 
 

@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 cdef bint[256] _is_plain
 cdef int _byte
 for _byte in range(256):
-    _is_plain[_byte] = 0x21 <= _byte <= 0x7E and _byte not in b"%\\#?/"
+    _is_plain[_byte] = 0x21 <= _byte <= 0x7E and _byte not in b"%\\#?/;"
 
 
 cpdef list split_plain(bytes path):

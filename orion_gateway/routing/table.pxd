@@ -15,5 +15,9 @@ cdef class RouteTable:
 
     @cython.locals(tree=Node, entry=Entry)
     cpdef find(self, bytes method, bytes host, JudgedPath path, object request, str listener)
+    @cython.locals(tree=Node, entry=Entry)
+    cdef bint _leads_elsewhere(
+        self, Entry found, bytes method, bytes host, JudgedPath path, object request, str listener
+    ) except -1
     @cython.locals(trees=tuple)
     cpdef tuple trees_for(self, bytes host)

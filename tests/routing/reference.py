@@ -6,6 +6,7 @@ It shares nothing with the real matcher but the vocabulary of answers. Expressio
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -33,6 +34,21 @@ PREFIXES = {
 
 def find_naively(routes: Sequence[Route], request: Request) -> Found:
     segments = [decode(segment) for segment in request.path[1:].split(b"/")]
+    found = find_for(routes, request, segments)
+    if isinstance(found, Matched) and ";" in "".join(segments) and ";" not in (found.route.match.path or ""):
+        bare = [re.sub(";.*?(?=%2F|$)", "", segment, flags=re.DOTALL) for segment in segments]
+        bare = [segment for segment in bare[:-1] if segment] + bare[-1:]
+        other = find_for([without_objections(route) for route in routes], request, bare)
+        if isinstance(other, Matched) and other.index != found.index:
+            return PathNotAllowed("")
+    return found
+
+
+def without_objections(route: Route) -> Route:
+    return replace(route, allow_encoded_slash=True, allow_empty_segments=True)
+
+
+def find_for(routes: Sequence[Route], request: Request, segments: list[str]) -> Found:
     has_encoded_slash = b"%2f" in request.path.lower()
     has_empty_segments = b"//" in request.path
     by_rank = sorted(

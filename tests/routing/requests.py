@@ -68,8 +68,8 @@ def winner(routes: list[Route], request: Request) -> str | None:
 
 HOSTS = st.sampled_from(["example.org", "a.example.org", "*.example.org", "*.a.example.org"])
 SENT_HOSTS = st.sampled_from([b"example.org", b"A.example.org:8080", b"b.a.example.org.", b"a.b.c", b"[::1]:80", b""])
-ROUTE_SEGMENTS = st.sampled_from(["a", "b", "ab", "{x}", "{y}"])
-SEGMENTS = st.sampled_from([b"a", b"b", b"ab", b"%61", b"c", b"a%2Fb", b""])
+ROUTE_SEGMENTS = st.sampled_from(["a", "b", "ab", "a;x", "{x}", "{y}"])
+SEGMENTS = st.sampled_from([b"a", b"b", b"ab", b"%61", b"c", b"a%2Fb", b"", b"a;x", b"ab%3Bx", b"a%2Fb;x", b";x"])
 METHODS = st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"])
 CONDITIONS = st.builds(
     Condition,

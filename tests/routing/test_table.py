@@ -122,6 +122,41 @@ def test_encoded_slashes_and_empty_segments_need_a_route_that_allows_them(path: 
     assert (found.route.name if isinstance(found, Matched) else found) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/admin;x", None),
+        (b"/admin;x/y", None),
+        (b"/%61dmin%3Bx", None),
+        (b"/;/admin", None),
+        (b"/;x/;y/admin/z", None),
+        (b"/admin/x;y", "/admin/**"),
+        (b"/x;y", "/**"),
+        (b"/x;/admin", "/**"),
+        (b"/cars;red", "/**"),  # without it, /cars takes only POST, and the request would be this route's as well
+        (b"/v;1", "/v;1"),
+        (b"/v;1/7", "/v;1/{x}"),
+    ],
+)
+def test_parameters_do_not_lead_around_a_route(path: bytes, expected: str | None) -> None:
+    """An endpoint that drops what stands behind `;` would serve to everybody what another route guards."""
+    table = RouteTable(
+        [
+            route("/admin/**", allow_encoded_slash=True),
+            route("/cars", methods=("POST",)),
+            route("/v;1"),
+            route("/v;1/{x}", hosts=("example.org",)),
+            route("/**"),
+        ]
+    )
+    found = ask(table, Request(path=path))
+    if expected is None:
+        assert found == PathNotAllowed("without the parameters behind ';' the path belongs to another route")
+    else:
+        assert isinstance(found, Matched)
+        assert found.route.name == expected
+
+
 def test_a_method_is_told_only_for_routes_that_accept_the_path() -> None:
     """Allow would name a method that is then answered 400, or a 400 would hide that another method works."""
     lax = route("/lax/{x}", methods=("PUT",), allow_encoded_slash=True)
