@@ -496,6 +496,11 @@ class Exchange(Relay):
         if response.keep_alive_timeout is not None:
             # One second less than it says: the request must arrive before the endpoint closes.
             connection.idle_limit = min(connection.idle_limit, response.keep_alive_timeout - 1)
+        if is_filtered:
+            assert self.filtering is not None
+            if self.filtering.is_busy and not connection.transport.is_closing():
+                # Not read from while a filter is at work: whoever has the connection next would wait for ever.
+                connection.transport.resume_reading()
         connection.release(now, is_clean=self.request_done and self._is_reusable)
         verdict = _FAILED if response.status >= 500 else _SUCCEEDED
         self._give_place_back(verdict, None, now)
