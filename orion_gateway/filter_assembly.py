@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orion_gateway.config.json_paths import split_json_path
 from orion_gateway.config.security_headers import SecurityHeadersConfig
 from orion_gateway.filters.comparison import CompareRules
 from orion_gateway.filters.cross_origin import CorsRules
@@ -15,12 +16,19 @@ from orion_gateway.filters.header_edits import HeaderRules
 from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.filters.ip_access import IpAccessRules
 from orion_gateway.filters.networks import NetworkSet
+from orion_gateway.filters.compress import CompressRules
+from orion_gateway.filters.cross_origin import CorsRules
+from orion_gateway.filters.fault import Abort, Delay, FaultRules
+from orion_gateway.filters.header_edits import HeaderRules
+from orion_gateway.filters.json_edits import JsonEdits
 from orion_gateway.filters.security_headers import SecurityRules
+from orion_gateway.filters.transform import TransformRules
 from orion_gateway.values import FilterUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orion_gateway.config.content_filters import CompressConfig, JsonEditsConfig, TransformConfig
     from orion_gateway.config.cors_filter import CorsConfig
     from orion_gateway.config.fault_filter import FaultConfig
     from orion_gateway.config.filters import FilterConfig, RequestHeadersConfig, ResponseHeadersConfig
@@ -173,13 +181,37 @@ def _build_ip_access_rules(table: IpAccessConfig) -> IpAccessRules:
 def build_network_set(networks: NetworkList) -> NetworkSet:
     """Return what filters are given of a list of networks."""
     return NetworkSet(networks.ipv4, networks.ipv6)
+def _build_compress_rules(table: CompressConfig) -> CompressRules:
+    levels = tuple((encoding, getattr(table.level, encoding)) for encoding in table.encodings)
+    return CompressRules(levels, table.min_size, table.types)
+
+
+def _build_transform_rules(table: TransformConfig) -> TransformRules:
+    return TransformRules(
+        request=_build_json_edits(table.request) if table.request else None,
+        response=_build_json_edits(table.response) if table.response else None,
+        max_size=table.max_size,
+        passes_on_error=table.on_error == "pass",
+    )
+
+
+def _build_json_edits(table: JsonEditsConfig) -> JsonEdits:
+    new_names = ((split_json_path(path), split_json_path(name)[0]) for path, name in table.rename.items())
+    return JsonEdits(
+        rename=tuple((path, name) for path, name in new_names if name is not None),
+        drop=tuple(map(split_json_path, table.drop)),
+        add=tuple((split_json_path(path), value) for path, value in table.add.items()),
+        map=tuple((split_json_path(path), tuple(values.items())) for path, values in table.map.items()),
+    )
 
 
 RULES: Mapping[str, Callable[[Any], object]] = {
+    "compress": _build_compress_rules,
     "cors": _build_cors_rules,
     "fault": _build_fault_rules,
     "ip_access": _build_ip_access_rules,
     "request_headers": _build_header_rules,
     "response_headers": _build_header_rules,
+    "transform": _build_transform_rules,
 }
 """What makes the rules of each kind of filter out of its keys."""

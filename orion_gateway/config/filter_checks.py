@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.config.content_filter_checks import check_compress, check_order, check_transform
 from orion_gateway.config.filters import FilterConfig
 from orion_gateway.config.ip_access_checks import check_ip_access
 from orion_gateway.config.lookup import items_at, mapping_at, node_at, text_of
@@ -54,6 +55,8 @@ def check_filters(root: MappingNode, report: Report) -> None:
                 check_reference(node, "filter", [*names, DEFAULTS] if place != DEFAULTS else names, report)
         else:
             check_filter(node, report)
+    for entries in _each_list(root):
+        check_order([(entry, _mean(entry, named)) for entry in entries], report)
 
 
 def check_filter(node: Node, report: Report) -> None:
@@ -74,6 +77,10 @@ def check_filter(node: Node, report: Report) -> None:
         for group in ("set", "add"):
             if edits := mapping_at(node, kind):
                 check_equal_fields(edits, group, report)
+    if compress := mapping_at(node, "compress"):
+        check_compress(compress, report)
+    if transform := mapping_at(node, "transform"):
+        check_transform(transform, report)
 
 
 def is_filled_in_filter(path: Location) -> bool:
@@ -88,3 +95,22 @@ def _each_listed(root: MappingNode) -> Iterator[tuple[str, Node]]:
     for route in items_at(root, "routes"):
         for node in items_at(node_at(route, "filters")):
             yield "routes", node
+
+
+def _each_list(root: MappingNode) -> Iterator[list[Node]]:
+    """Yield the entries of every list of filters, with those of `defaults` where a route takes them in."""
+    defaults = items_at(root, DEFAULTS, "filters")
+    yield defaults
+    for route in items_at(root, "routes"):
+        listed: list[Node] = []
+        for node in items_at(route, "filters"):
+            listed += defaults if text_of(node) == DEFAULTS else [node]
+        yield listed
+
+
+def _mean(entry: Node, named: MappingNode | None) -> MappingNode | None:
+    """Return the filter that an entry of a list means."""
+    if isinstance(entry, MappingNode):
+        return entry
+    name = text_of(entry)
+    return mapping_at(named, name) if name is not None else None

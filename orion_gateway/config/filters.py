@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from orion_gateway.config.content_filters import CompressConfig, TransformConfig
 from orion_gateway.config.cors_filter import CorsConfig
 from orion_gateway.config.fault_filter import FaultConfig
 from orion_gateway.config.http_words import EditedFieldName, FieldValue
@@ -31,6 +32,9 @@ class ResponseHeadersConfig(Table):
 class FilterConfig(Table):
     """A filter: exactly one of the keys, which says what it is."""
 
+    compress: CompressConfig | None = key(
+        None, "Compresses responses for clients that accept it.", {"encodings": ["zstd", "br", "gzip"]}
+    )
     cors: CorsConfig | None = key(
         None, "Says what pages of other origins may do.", {"origins": ["https://app.example.org"], "credentials": True}
     )
@@ -43,6 +47,9 @@ class FilterConfig(Table):
     )
     response_headers: ResponseHeadersConfig | None = key(
         None, "Edits the fields of responses.", {"remove": ["Server", "X-Powered-By"]}
+    )
+    transform: TransformConfig | None = key(
+        None, "Edits JSON content of requests and responses.", {"response": {"drop": ["debug"]}}
     )
 
     @property

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion_gateway.filters.compress import Compress
 from orion_gateway.filters.cors import Cors
 from orion_gateway.filters.fault import Fault
 from orion_gateway.filters.header_edits import RequestHeaders, ResponseHeaders
 from orion_gateway.filters.mirror import Mirror
 from orion_gateway.filters.ip_access import IpAccess
 from orion_gateway.filters.security_headers import SecurityHeaders
+from orion_gateway.filters.transform import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from orion_gateway.filters.filter import Filter
 
 FILTERS: Mapping[str, Callable[..., Filter]] = {
+    "compress": Compress,
     "cors": Cors,
     "fault": Fault,
     "mirror": Mirror,
@@ -27,6 +30,7 @@ FILTERS: Mapping[str, Callable[..., Filter]] = {
     "request_headers": RequestHeaders,
     "response_headers": ResponseHeaders,
     "security_headers": SecurityHeaders,
+    "transform": Transform,
 }
 """By the name that the table has for it: the class, called as `(rules, facilities)`.
 

@@ -203,6 +203,62 @@ class GuardsBrowsers(Promise):
         assert response.values(b"referrer-policy") == [expected]
 
 
+class Compresses(Promise):
+    """Responses are compressed for who accepts it."""
+
+    kind = name = "compress"
+    entry: ClassVar = {"compress": {"encodings": ["gzip"]}}
+
+    def ask(self, request: Draft) -> None:
+        request.add(b"Accept-Encoding", b"gzip")
+
+    def answer(self, response: Draft) -> None:
+        response.add(b"ETag", b'"v1"')
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        if is_local:
+            return
+        words = [word.strip().lower() for value in response.values(b"vary") for word in value.split(b",")]
+        assert words.count(b"accept-encoding") == 1
+        assert response.values(b"etag") == [b'W/"v1"'] or not response.values(b"content-encoding")
+        # Behind `transform`, which takes Accept-Encoding away, nothing is compressed: `orion check` says so.
+        assert response.values(b"content-encoding") or b"secret" not in response.content
+
+
+class TransformsRequest(Promise):
+    """JSON of requests is edited."""
+
+    kind = "transform"
+    name = "transform_request"
+    entry: ClassVar = {"transform": {"request": {"rename": {"name": "title"}, "drop": ["secret"]}}}
+
+    def change_request(self, document: dict[str, Any]) -> dict[str, Any]:
+        return edit(document)
+
+
+class TransformsResponse(Promise):
+    """JSON of responses is edited."""
+
+    kind = "transform"
+    name = "transform_response"
+    entry: ClassVar = {"transform": {"response": {"rename": {"name": "title"}, "drop": ["secret"]}}}
+
+    def change_response(self, document: dict[str, Any]) -> dict[str, Any]:
+        return edit(document)
+
+    def check_upstream(self, request: Message) -> None:
+        assert request.values(b"accept-encoding") == []
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert b"s3cret" not in response.content
+
+
+def edit(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what `transform` makes of the document here."""
+    names = {"name": "title"}
+    return {names.get(name, name): value for name, value in document.items() if name != "secret"}
+
+
 PROMISES: tuple[Promise, ...] = (
     Aborts(),
     AnswersPreflight(),
@@ -212,6 +268,9 @@ PROMISES: tuple[Promise, ...] = (
     LetsPagesRead(),
     Waits(),
     Mirrors(),
+    Compresses(),
+    TransformsRequest(),
+    TransformsResponse(),
 )
 
 

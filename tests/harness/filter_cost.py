@@ -49,6 +49,9 @@ class Case:
 
 SET = {"set": {"X-Tier": "gold"}, "remove": ["X-Debug"]}
 
+DOCUMENT = json.dumps({"users": [{"id": number, "name": f"user {number}"} for number in range(128)]}).encode()
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(DOCUMENT), DOCUMENT)
+
 CASES: Mapping[str, Case] = {
     "mirror: a request not in its share": Case(
         frozenset(["mirror"]), keys={"mirror": {"service": "shadow", "share": "0.0001%", "compare": {}}}
@@ -62,6 +65,13 @@ CASES: Mapping[str, Case] = {
     "fault: one request in a million": Case(
         frozenset(["fault"]), [{"fault": {"abort": 503, "delay": "1s", "share": "0.0001%"}}]
     ),
+    "compress: what is not compressed": Case(frozenset(["compress"]), [{"compress": {"types": ["image/bmp"]}}]),
+    **{
+        f"compress: {len(DOCUMENT):,} bytes of JSON with {encoding}": Case(
+            frozenset(["compress"]), [{"compress": {"encodings": [encoding]}}], response=JSON
+        )
+        for encoding in ("zstd", "br", "gzip")
+    },
     "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
     "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
     "response_headers: a template": Case(
@@ -78,6 +88,12 @@ CASES: Mapping[str, Case] = {
         ],
     ),
     "security_headers: three fields": Case(frozenset(["security_headers"]), keys={"security_headers": {}}),
+    f"transform: a member of {len(DOCUMENT):,} bytes of JSON": Case(
+        frozenset(["transform"]), [{"transform": {"response": {"drop": ["debug"]}}}], response=JSON
+    ),
+    f"transform: a member of each element of {len(DOCUMENT):,} bytes of JSON": Case(
+        frozenset(["transform"]), [{"transform": {"response": {"rename": {"users.*.name": "title"}}}}], response=JSON
+    ),
 }
 """By what a row of the table says."""
 
