@@ -46,7 +46,7 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
     """Return the filters of a route by its number, in order, names and `defaults` resolved."""
     uses = list(_build_security_headers(loaded, route))
     seen: dict[str, int] = {}
-    for config, name, place in _entries(loaded, route):
+    for config, name, place in listed_filters(loaded, route):
         label = name or config.kind
         if not name:
             seen[label] = seen.get(label, 0) + 1
@@ -76,18 +76,32 @@ def build_base_filters(loaded: Loaded) -> tuple[FilterUse, ...]:
     return _build_security_headers(loaded, None)
 
 
+def filter_locations(loaded: Loaded, route: int) -> tuple[Location, ...]:
+    """Return where each of the filters is written that `build_filters` returns for a route, in the same order."""
+    headers = _find_security_headers(loaded, route)
+    listed = (place for _, _, place in listed_filters(loaded, route))
+    return (*(() if headers is None else (headers[1],)), *listed)
+
+
 def _build_security_headers(loaded: Loaded, route: int | None) -> tuple[FilterUse, ...]:
     """Return the filter that `security_headers` asks for, of a route by its number; nothing when there is none."""
+    found = _find_security_headers(loaded, route)
+    if found is None:
+        return ()
+    rules, place = found
+    return (FilterUse(SECURITY_HEADERS, rules, SECURITY_HEADERS, place=loaded.places.at(place)),)
+
+
+def _find_security_headers(loaded: Loaded, route: int | None) -> tuple[SecurityRules, Location] | None:
+    """Return what `security_headers` asks for, and where; None when it asks for nothing."""
     gateway, own = loaded.config.gateway.security_headers, None
     place: Location = ("gateway", SECURITY_HEADERS)
     if route is not None and SECURITY_HEADERS in loaded.config.routes[route].model_fields_set:
         own, place = loaded.config.routes[route].security_headers, ("routes", route, SECURITY_HEADERS)
         if own is None:
-            return ()
+            return None
     rules = _build_security_rules(gateway, own)
-    if rules == SecurityRules():
-        return ()
-    return (FilterUse(SECURITY_HEADERS, rules, SECURITY_HEADERS, place=loaded.places.at(place)),)
+    return None if rules == SecurityRules() else (rules, place)
 
 
 def _build_security_rules(gateway: SecurityHeadersConfig | None, own: SecurityHeadersConfig | None) -> SecurityRules:
@@ -108,7 +122,7 @@ def _build_security_rules(gateway: SecurityHeadersConfig | None, own: SecurityHe
     return SecurityRules(tuple((name, value) for name, value in fields if value is not None), written.hsts or "")
 
 
-def _entries(loaded: Loaded, route: int) -> Iterator[tuple[FilterConfig, str, Location]]:
+def listed_filters(loaded: Loaded, route: int) -> Iterator[tuple[FilterConfig, str, Location]]:
     """Yield each filter of a route with its name in the table, if it has one, and where it is written."""
     config = loaded.config
     own = config.routes[route].filters

@@ -16,6 +16,7 @@ from orion_gateway import __version__
 COMMANDS = {
     "run": "Run the gateway in the foreground.",
     "check": "Check a route table and say everything that is wrong with it.",
+    "audit": "Check a route table, and look for what an attacker would look for.",
     "routes": "List the routes in the order of precedence, with what answers each.",
     "explain": "Say which route takes a request, why the others lost, and what follows.",
     "services": "Say how the services and endpoints of the running gateway stand.",

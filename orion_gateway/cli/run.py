@@ -25,10 +25,10 @@ def command(config: Path) -> None:
     code is 0 when everything finished, 1 for a broken table, 2 when it could not start, 3 when something was cut.
     """
     from orion_gateway.config.errors import TableErrors, render_concise, render_full
-    from orion_gateway.config.load import load_table
+    from orion_gateway.loading import read_route_table
 
     try:
-        loaded = load_table(config, os.environ)
+        loaded = read_route_table(config, os.environ)
     except TableErrors as errors:
         click.echo("\n".join(render_full(finding) for finding in errors.findings), err=True)
         sys.exit(2 if errors.is_missing else 1)

@@ -30,11 +30,11 @@ def read_table(config: Path) -> tuple[Loaded, RouteTable]:
     """
     from orion_gateway.assembly import build_routes
     from orion_gateway.config.errors import TableErrors, render_full
-    from orion_gateway.config.load import load_table
+    from orion_gateway.loading import read_route_table
     from orion_gateway.routing.table import RouteTable
 
     try:
-        loaded = load_table(config, os.environ)
+        loaded = read_route_table(config, os.environ)
     except TableErrors as errors:
         for finding in errors.findings:
             click.echo(render_full(finding), err=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CODES = {
     "E0101": "A file cannot be read: it is missing, unreadable, too large, or not UTF-8.",
@@ -39,6 +39,7 @@ CODES = {
     "E0304": "A route that says nothing, or more than one thing, about what answers it.",
     "E0305": "Keys that contradict each other.",
     "E0306": "A `${request.…}` template that does not exist, or stands where templates are not filled in.",
+    "E0307": "A list of filters that leaves out one of `defaults.filters` which authenticates.",
     "W0301": "A route that can never win: other routes take every request that it could take.",
     "W0302": "A key that has no effect here.",
     "W0303": "A rewrite that fits only some of the requests that its route takes.",
@@ -48,8 +49,31 @@ CODES = {
     "W0307": "Pages of every origin may use the credentials of users.",
     "W0308": "A mirror that copies requests to the service that answers them.",
     "W0309": "A list of those who are let through that names nobody.",
+    "W0401": "A route without authentication takes requests that an authenticated one would take.",
+    "W0402": "Another spelling of the path (`%2F`, `//`) passes by the filters of a guarded route.",
+    "W0403": "An expression for origins that also matches origins of others.",
+    "W0404": "A secret is written into the table.",
+    "W0405": "The admin API can be reached from other machines without a token.",
+    "W0406": "Every client is trusted to say who it is: `trusted_proxies` holds all addresses.",
+    "W0407": "Clients see addresses and details of errors: the environment is `development`.",
+    "W0408": "A filter that judges by who asks, and none before it that establishes who asks.",
+    "W0409": "A filter that keeps answers, before the one that establishes who asks: clients get those of others.",
+    "N0401": "As W0401, but on purpose (`filters: none`), or answered by the gateway itself.",
+    "N0402": "Another spelling (letter case, `;`, a final `/`) passes by a guarded route, which matters if the service "
+    "takes both for one path.",
+    "N0403": "`cors` behind a filter that may refuse: a page cannot read such a refusal.",
+    "N0404": "A filter that only counts what it would refuse (`enforce: false`).",
+    "N0405": "A filter that does harm on purpose, to test what depends on the gateway.",
+    "N0406": "The access log is off.",
+    "N0407": "Clients of all networks may connect, and one of them may take all connections.",
+    "N0408": "An `orion: allow` comment that allows nothing.",
 }
 """Every code with its one-line explanation. `docs/reference/errors.md` is made from it."""
+
+Severity = Literal["error", "warning", "note"]
+
+SEVERITIES: Mapping[str, Severity] = {"E": "error", "W": "warning", "N": "note"}
+"""What the first letter of a code says, the worst first."""
 
 FORMAT_VERSION = 1
 """Version of the JSON that `render_json` writes; it grows when a key changes its meaning."""
@@ -76,9 +100,9 @@ class Finding:
     source: str = ""
 
     @property
-    def severity(self) -> Literal["error", "warning"]:
-        """Whether it keeps the table from being loaded."""
-        return "error" if self.code.startswith("E") else "warning"
+    def severity(self) -> Severity:
+        """Errors keep the table from being loaded; warnings are probably mistakes; notes are for who looks closely."""
+        return SEVERITIES[self.code[0]]
 
 
 class TableErrors(Exception):  # noqa: N818 (it holds all of them, not one)
@@ -118,7 +142,7 @@ def render_full(finding: Finding) -> str:
 
 
 def render_json(findings: Sequence[Finding]) -> str:
-    """Return all findings as one JSON object: `version`, `findings` and how many `errors` and `warnings` they are."""
+    """Return all findings as one JSON object: `version`, `findings` and how many `errors`, `warnings` and `notes`."""
     listed = [
         {
             "file": finding.file,
@@ -133,13 +157,10 @@ def render_json(findings: Sequence[Finding]) -> str:
         }
         for finding in findings
     ]
-    errors = sum(finding.severity == "error" for finding in findings)
-    document = {
-        "version": FORMAT_VERSION,
-        "findings": listed,
-        "errors": errors,
-        "warnings": len(findings) - errors,
+    counts = {
+        f"{severity}s": sum(finding.severity == severity for finding in findings) for severity in SEVERITIES.values()
     }
+    document = {"version": FORMAT_VERSION, "findings": listed, **counts}
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 

@@ -34,10 +34,11 @@ matched, and examples stand in the commented table `config/routes.yaml`; what ca
 - An included file has `services` and `routes` only.
 """
 
-ERRORS_INTRODUCTION = """# Errors and warnings of the route table
+ERRORS_INTRODUCTION = """# Errors, warnings and notes about the route table
 
-`orion check` reports everything that is wrong in one pass. Errors keep a table from being loaded;
-warnings do not, unless `--strict` is given. Made from `orion_gateway.config.errors`.
+`orion check` reports everything that is wrong in one pass. Errors (`E`) keep a table from being loaded; warnings (`W`)
+do not, unless `--strict` is given. `orion audit` adds what concerns security (`W04…`), and notes (`N`). How to use
+both, and how to allow a single finding, is told in [lint](../how-to/lint.md). Made from `orion_gateway.config.errors`.
 
 | code | meaning |
 |---|---|

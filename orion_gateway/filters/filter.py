@@ -186,6 +186,8 @@ class Filter:
     """It keeps answers for others."""
     answers_preflight: ClassVar[bool] = False
     """It answers CORS preflights for its route, ahead of every other filter."""
+    disturbs: ClassVar[bool] = False
+    """It does harm on purpose, so that somebody can see what comes of it."""
 
     request_body: BodyNeed = NO_BODY
     response_body: BodyNeed = NO_BODY

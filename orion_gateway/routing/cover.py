@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from orion_gateway.expression import compile_expression
 from orion_gateway.routing.demands import taken_methods
-from orion_gateway.routing.expression import compile_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

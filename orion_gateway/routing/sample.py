@@ -7,7 +7,7 @@ expression beyond this there is none.
 
 from __future__ import annotations
 
-from orion_gateway.routing.expression import BadExpression, compile_expression
+from orion_gateway.expression import BadExpression, compile_expression
 
 _TRIED = "a0Ax1_-. /~:%"
 """What is tried for a class or an escape, in this order."""

@@ -1,4 +1,4 @@
-"""`orion check`: exit codes, streams and formats."""
+"""`orion check` and `orion audit`: exit codes, streams and formats."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from orion_gateway.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOTED = 'version: 1\nlisteners: [{name: http, bind: "0.0.0.0:8080"}]\n'
 HEAD = 'version: 1\nlisteners: [{name: http, bind: "127.0.0.1:8080"}]\n'
 GOOD = HEAD + "routes:\n  - {name: a, match: {path: /a}, respond: {status: 204}}\n"
 DOUBTFUL = GOOD + "  - {name: b, match: {path: /a}, respond: {status: 404}}\n"
 WRONG = HEAD + "routs: []\n"
 
 
-def check(tmp_path: Path, table: str, *arguments: str) -> Result:
-    """Run `orion check` on a table."""
+def check(tmp_path: Path, table: str, *arguments: str, command: str = "check") -> Result:
+    """Run `orion check`, or another command, on a table."""
     path = tmp_path / "routes.yaml"
     path.write_text(table, encoding="utf-8")
-    return CliRunner().invoke(main, ["check", "-c", str(path), *arguments])
+    return CliRunner().invoke(main, [command, "-c", str(path), *arguments])
 
 
 def test_a_good_table_has_no_findings(tmp_path: Path) -> None:
@@ -92,7 +93,46 @@ def test_strict_lets_warnings_fail(tmp_path: Path) -> None:
     assert check(tmp_path, DOUBTFUL, "--strict").exit_code == 1
 
 
-@pytest.mark.parametrize("output_format", ["full", "concise", "json"])
+@pytest.mark.parametrize(
+    ("command", "table", "arguments", "code"),
+    [
+        ("check", DOUBTFUL, [], 0),
+        ("check", DOUBTFUL, ["--fail-on", "warning"], 1),
+        ("check", DOUBTFUL, ["--fail-on", "error"], 0),
+        ("check", WRONG, ["--fail-on", "error"], 1),
+        ("check", NOTED, ["--fail-on", "note"], 0),
+        ("check", NOTED, ["--strict", "--fail-on", "note"], 0),
+        ("audit", GOOD, [], 0),
+        ("audit", DOUBTFUL, [], 1),
+        ("audit", DOUBTFUL, ["--fail-on", "error"], 0),
+        ("audit", NOTED, [], 0),
+        ("audit", NOTED, ["--fail-on", "note"], 1),
+        ("audit", WRONG, [], 1),
+    ],
+)
+def test_the_exit_code_is_what_fail_on_says(
+    tmp_path: Path, command: str, table: str, arguments: list[str], code: int
+) -> None:
+    """A pipeline would let through what its team wanted stopped, or stop for what it had accepted."""
+    assert check(tmp_path, table, *arguments, command=command).exit_code == code
+
+
+def test_the_audit_tells_notes_and_counts_them(tmp_path: Path) -> None:
+    """Nobody would see them."""
+    result = check(tmp_path, NOTED, "--format", "concise", command="audit")
+    assert result.stdout.startswith(f"{tmp_path}/routes.yaml:2:32: note[N0407]: ")
+    assert result.stderr.endswith("0 routes, 0 services, 1 listener; 1 note.\n")
+
+
+@pytest.mark.parametrize("table", [DOUBTFUL, WRONG], ids=["doubtful", "wrong"])
+def test_sarif_and_github_stand_alone_on_stdout(tmp_path: Path, table: str) -> None:
+    """A code host would meet text for people in between, or nothing when the table is broken."""
+    (run,) = json.loads(check(tmp_path, table, "--format", "sarif").stdout)["runs"]
+    assert len(run["results"]) == 1
+    assert check(tmp_path, table, "--format", "github").stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("output_format", ["full", "concise", "json", "sarif", "github"])
 def test_a_missing_table_could_not_be_checked(tmp_path: Path, output_format: str) -> None:
     """A wrong path would look like a wrong table."""
     result = CliRunner().invoke(main, ["check", "-c", str(tmp_path / "nowhere.yaml"), "--format", output_format])

@@ -90,6 +90,7 @@ def test_the_json_format_has_a_version_and_every_field() -> None:
         ],
         "errors": 1,
         "warnings": 1,
+        "notes": 0,
     }
 
 
