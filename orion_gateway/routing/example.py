@@ -11,6 +11,7 @@ from shlex import quote as quote_for_shell
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from orion_gateway.routing.expression import compile_expression
 from orion_gateway.routing.found import Matched
 from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.routing.precedence import Kind
@@ -124,8 +125,10 @@ def examples_of(route: Route, steps: tuple[Step, ...]) -> Iterator[Example]:
 def paths_of(match: RouteMatch, steps: tuple[Step, ...]) -> Iterator[bytes]:
     """Yield paths that a route takes, the plainest first, percent-encoded."""
     if match.path_regex is not None:
-        if (text := sample(match.path_regex)) is not None and text.startswith("/"):
-            yield encode_segments(text[1:].encode().split(b"/"))
+        expression = compile_expression(match.path_regex)
+        for text in dict.fromkeys((sample(match.path_regex) or "", "/x", "/")):
+            if text.startswith("/") and expression.fullmatch(text.encode()) is not None:
+                yield encode_segments(text[1:].encode().split(b"/"))
         return
     for word in WORDS:
         segments = [step.text if step.kind is Kind.LITERAL else word for step in steps[:-1]]

@@ -219,8 +219,13 @@ class _Search:
                 prefix = b"".join(b"/" + step.text for step in entry.steps)
                 shelves = [here.same[text]] + [shelf for begin, shelf in here.wide.items() if prefix.startswith(begin)]
                 if _is_one_segment(text, prefix):
-                    beyond = self._places.get(_Key(host, (*steps, _PARAM)))
-                    yield shelves + ([beyond.ending, beyond.rest] if beyond is not None else [])
+                    segments = [_PARAM]
+                    if _is_literal(text):
+                        segments.append(Step(Kind.LITERAL, last.text))
+                    for segment in segments:
+                        beyond = self._places.get(_Key(host, (*steps, segment)))
+                        shelves += [beyond.ending, beyond.rest] if beyond is not None else []
+                    yield shelves
                 else:
                     yield from self._open_classes(host, entry, 1, shelves, here, is_begun=bool(last.text))
 

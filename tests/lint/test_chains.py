@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,7 @@ from orion_gateway.lint.chains import (
     find_stranger,
     find_unenforced_filters,
 )
+from orion_gateway.routing.table import RouteTable
 from tests.lint.tables import Authorizing, Disturbing, Storing, found, make_unknown, read, with_other
 
 if TYPE_CHECKING:
@@ -121,3 +122,12 @@ def test_harm_on_purpose_is_noted_where_it_hurts(tmp_path: Path) -> None:
         (environment + table("other"), []),
     ):
         assert found(find_unenforced_filters, read(tmp_path, text, with_other(Disturbing))) == expected
+
+
+def test_a_filter_that_only_counts_is_noted(tmp_path: Path) -> None:
+    """A limit that was tried out would be thought to hold."""
+    subject = read(tmp_path, table("auth, other"), with_other(Filter))
+    (route,) = subject.routes
+    trying = replace(route, filters=(replace(route.filters[0], enforce=False), route.filters[1]))
+    told = replace(subject, table=RouteTable([trying]))
+    assert found(find_unenforced_filters, told) == ['4 N0404 "auth" lets everything through and only counts']
