@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from orion_gateway.filters.filter import Filter
 from orion_gateway.values import Reason, Reply
@@ -60,6 +60,8 @@ def draw(rules: FaultRules, rng: Random) -> tuple[float, bool]:
 
 class Fault(Filter):
     """Hits the requests that the dice choose."""
+
+    disturbs: ClassVar[bool] = True
 
     def __init__(self, rules: FaultRules, facilities: Facilities) -> None:
         self._rules = rules

@@ -11,7 +11,7 @@ from shlex import quote as quote_for_shell
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from orion_gateway.routing.expression import compile_expression
+from orion_gateway.expression import compile_expression
 from orion_gateway.routing.found import Matched
 from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.routing.precedence import Kind
