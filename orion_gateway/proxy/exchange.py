@@ -541,8 +541,13 @@ class Exchange(Relay):
 
     @property
     def scheme(self) -> bytes:
-        """How the client connected."""
-        return self.downstream.peer.scheme
+        """How the client connected, through the proxies that are trusted."""
+        peer = self.downstream.peer
+        if peer.is_trusted:
+            said = self.head.first(b"x-forwarded-proto")
+            if said in (b"http", b"https"):
+                return said
+        return peer.scheme
 
     @property
     def state(self) -> dict[object, object]:
