@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from orion_gateway.filters.cross_origin import CorsRules
 from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
 from orion_gateway.filters.security_headers import SecurityRules
+from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.proxy.plane import PlaneSettings
 from orion_gateway.values import FilterUse, Redirect, Respond, Route
 from tests.harness.gateway import EXAMPLE, make_route, make_service
@@ -151,6 +153,23 @@ async def test_fields_for_browsers_are_on_every_answer(start_gateway: StartGatew
     for head in answers[:4]:
         assert head.count(b"\r\nX-Frame-Options: DENY\r\n") == 1, head
         assert b"Strict-Transport-Security" not in head  # this is no https
+
+
+@pytest.mark.parametrize(
+    ("trusted", "said", "is_secure"), [(True, b"https", True), (True, b"ftp", False), (False, b"https", False)]
+)
+async def test_hsts_behind_a_proxy_that_ends_tls(
+    start_gateway: StartGateway, trusted: bool, said: bytes, is_secure: bool
+) -> None:
+    """Users behind a load balancer would never get it; on a client's own word it would be said over plain http."""
+    networks = (ip_network("127.0.0.0/8"),) if trusted else ()
+    gateway = await start_gateway(
+        routes=[guarded(SECURITY, route=make_route(action=Respond(200, (("X-Scheme", "${request.scheme}"),))))],
+        settings=PlaneSettings(forwarded=ForwardedRules(trusted=networks)),
+    )
+    head, _ = await ask(gateway, b"GET / HTTP/1.1\r\n%bX-Forwarded-Proto: %b\r\n\r\n" % (HOST, said))
+    assert (b"\r\nStrict-Transport-Security: max-age=1\r\n" in head) == is_secure
+    assert b"\r\nX-Scheme: %b\r\n" % (b"https" if is_secure else b"http") in head
 
 
 async def test_a_fault_delays_one_exchange_and_not_its_neighbours(
