@@ -35,6 +35,9 @@ HELD = 32 * 1024 * 1024
 _QUICK = 2 * 1024
 """Bytes of two answers that are compared at once: more than a tenth of a millisecond of work belongs into a thread."""
 
+_WARN_EVERY = 1.0
+"""Seconds between two lines about copies that could not be made."""
+
 _UNFOLDED = 4
 """How many times `max_body` content may have when its coding is undone."""
 
@@ -145,6 +148,7 @@ class Mirror(Filter):
         self._room = room
         self._report = MirrorReport()
         self._in_flight = 0
+        self._warned = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
         fields = () if rules.compare is None else rules.compare.fields
         self._fields = (
@@ -293,10 +297,16 @@ class Mirror(Filter):
             else:
                 await self._compare(copy, fetched, rules.compare)
         except Exception as error:
-            self._facilities.warn("a copy could not be made", service=self._rules.service, error=repr(error))
+            self._warn(error)
             self._report.fail(Reason.PROXY_INTERNAL_ERROR.value)
         finally:
             self._release(copy)
+
+    def _warn(self, error: Exception) -> None:
+        now = self._facilities.now()
+        if now - self._warned > _WARN_EVERY:
+            self._warned = now
+            self._facilities.warn("a copy could not be made", service=self._rules.service, error=repr(error))
 
     async def _compare(self, copy: Copy, fetched: Fetched, rules: CompareRules) -> None:
         """Compare the two answers, once the primary's is complete too."""

@@ -14,13 +14,14 @@ from orion_gateway.filters.header_edits import HeaderRules
 from orion_gateway.filters.mirror import HELD, Mirror, MirrorRules, Room
 from orion_gateway.filters.mirror_report import METRIC, MirrorReport
 from orion_gateway.values import CircuitRules, CircuitState, CircuitView, FilterUse, Reply, Rewrite, Websocket
+from tests.filters.exchanges import Passing, Worker, read_request
 from tests.harness.gateway import EXAMPLE, make_route, make_service
 from tests.harness.wire import refusing_port, settle, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orion_gateway.filters.filter import Exchange, Report
+    from orion_gateway.filters.filter import Exchange, Outgoing, Report
     from tests.harness.fixtures import StartGateway
     from tests.harness.gateway import Gateway
     from tests.harness.wire import Endpoint, Wire
@@ -418,6 +419,36 @@ async def test_memory_is_bounded_over_all_mirrors(pair: Callable[..., Any]) -> N
     await hanging.send(OK)
     await mirrored.ended(skipped=1, equal=1)
     assert room.left == 405
+
+
+class Failing(Worker):
+    """A worker that cannot say what an endpoint gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warned: list[str] = []
+
+    def outgoing(self, exchange: Exchange) -> Outgoing | None:
+        raise ValueError("no")
+
+    def warn(self, event: str, **fields: object) -> None:
+        self.warned.append(f"{event}: {fields['error']}")
+
+
+async def test_a_copy_that_cannot_be_made_is_counted_and_logged_once_a_second() -> None:
+    """A defect of ours would fill the log, or end copies without a word."""
+    worker, room = Failing(), Room(100)
+    mirror = Mirror(MirrorRules("next"), worker, room)
+    for _ in range(3):
+        mirror.on_request(Passing(read_request()))
+    await until(lambda: not mirror._in_flight)
+    assert worker.warned == ["a copy could not be made: ValueError('no')"]
+    worker.slept.append(2.0)
+    mirror.on_request(Passing(read_request()))
+    await until(lambda: not mirror._in_flight)
+    report = mirror.take_report()
+    assert report is not None
+    assert (dict(report.failed), len(worker.warned), room.left) == ({"proxy_internal_error": 4}, 2, 100)
 
 
 async def test_a_mirror_that_is_closed_gives_everything_back(pair: Callable[..., Any]) -> None:
