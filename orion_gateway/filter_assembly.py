@@ -13,8 +13,8 @@ from orion_gateway.filters.comparison import CompareRules
 from orion_gateway.filters.cross_origin import CorsRules
 from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
-from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.filters.ip_access import IpAccessRules
+from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.filters.compress import CompressRules
 from orion_gateway.filters.cross_origin import CorsRules

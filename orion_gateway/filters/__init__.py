@@ -11,8 +11,8 @@ from orion_gateway.filters.compress import Compress
 from orion_gateway.filters.cors import Cors
 from orion_gateway.filters.fault import Fault
 from orion_gateway.filters.header_edits import RequestHeaders, ResponseHeaders
-from orion_gateway.filters.mirror import Mirror
 from orion_gateway.filters.ip_access import IpAccess
+from orion_gateway.filters.mirror import Mirror
 from orion_gateway.filters.security_headers import SecurityHeaders
 from orion_gateway.filters.transform import Transform
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
+
+from orion_gateway.filters.decoders import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -163,22 +164,6 @@ def _show_field(name: str, values: Sequence[bytes]) -> str:
 
 
 # -- content -----------------------------------------------------------------------------------------------------------
-
-
-def decode(content: bytes, coding: bytes, limit: int) -> bytes | Literal["too large", "coding"]:
-    """Undo a content coding; say why that is not possible within `limit` bytes."""
-    if coding in (b"", b"identity"):
-        return content if len(content) <= limit else "too large"
-    if coding not in (b"gzip", b"x-gzip", b"deflate"):
-        return "coding"
-    reader = zlib.decompressobj(wbits=47)  # gzip or zlib, by what its head says
-    try:
-        decoded = reader.decompress(content, limit + 1)
-    except zlib.error:
-        return "coding"
-    if len(decoded) > limit:
-        return "too large"
-    return decoded if reader.eof else "coding"
 
 
 def _coding_of(answer: Answer) -> bytes:
