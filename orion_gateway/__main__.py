@@ -1,4 +1,7 @@
-"""`python -m orion_gateway` is the `orion` command; with `worker FD NUMBER` it is a worker of a supervisor."""
+"""`python -m orion_gateway` is the `orion` command; with `worker FD NUMBER` it is a worker of a supervisor.
+
+With `try-applications` it tries, for `orion run`, whether the applications of a table can be loaded.
+"""
 
 import signal
 import sys
@@ -17,6 +20,10 @@ def _run_worker() -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
         sys.exit(_run_worker())
+    if sys.argv[1:2] == ["try-applications"]:
+        from orion_gateway.proxy.application_trial import run_trial
+
+        sys.exit(run_trial())
     from orion_gateway.cli import main
 
     main(prog_name="orion")

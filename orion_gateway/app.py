@@ -21,7 +21,7 @@ import uvloop
 
 from orion_gateway.admin.access import AdminRules, Token
 from orion_gateway.admin.state import WorkerState
-from orion_gateway.assembly import build_routes, build_services
+from orion_gateway.assembly import build_application_services, build_routes, build_services
 from orion_gateway.build import REMEDY, find_stale, name_build
 from orion_gateway.config.run_dir import ADMIN_SOCKET, find_run_dir
 from orion_gateway.control.file_watch import BrokenFileError, WatchedFile
@@ -34,7 +34,7 @@ from orion_gateway.filter_assembly import build_base_filters, build_network_set
 from orion_gateway.http1.fields import ForwardedRules
 from orion_gateway.http1.head import HeadLimits
 from orion_gateway.proxy.deadline import ClientTimeouts
-from orion_gateway.proxy.plane import ADMIN_SERVICE, DataPlane, PlaneSettings
+from orion_gateway.proxy.plane import ADMIN_SERVICE, DataPlane, PlaneSettings, is_of_table
 from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings, open_descriptor
 from orion_gateway.telemetry.log import configure_log, log_loop_exception
@@ -71,6 +71,7 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
     gateway = loaded.config.gateway
     routes = build_routes(loaded)
     services = tuple(build_services(loaded, workers).values())
+    applications = build_application_services(loaded, workers)
     # The name in Via is this gateway's own, so that a request that comes back to it is known (RFC 9110, section 7.6.3).
     settings = _build_settings(gateway, f"orion-{secrets.token_hex(4)}", build_base_filters(loaded))
     drain = gateway.drain
@@ -80,7 +81,7 @@ def build_plan(loaded: Loaded, run_dir: Path, workers: int, descriptors: int) ->
         return Snapshot(
             generation=1,
             table=RouteTable(routes),
-            services=(*services, _admin_service(run_dir)),
+            services=(*services, *applications, _admin_service(run_dir)),
             settings=settings,
             access_log=_build_access_log(gateway),
             listeners=places,
@@ -134,9 +135,10 @@ def _read_network_set(path: str) -> object:
 def run_gateway(loaded: Loaded, environ: Mapping[str, str]) -> int:
     """Run the gateway in the foreground until it is stopped; return the exit code.
 
-    Raises StartError when an address or a file cannot be used.
+    Raises StartError when an address or a file cannot be used, or an application cannot be loaded.
     """
     _open_standard_streams()
+    _try_applications(loaded, environ)
     configure_log("supervisor")
     with asyncio.Runner(loop_factory=_make_loop) as runner:
         return runner.run(_run_gateway(loaded, environ))
@@ -215,7 +217,7 @@ class _State:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return tuple(service for service in self._supervisor.snapshot.services if service.name != ADMIN_SERVICE)
+        return tuple(service for service in self._supervisor.snapshot.services if is_of_table(service.name))
 
     @property
     def addresses(self) -> Sequence[tuple[str, str]]:
@@ -295,6 +297,18 @@ def _build_rules(gateway: Gateway) -> AdminRules:
     return AdminRules(tokens=tokens, bound_host=gateway.admin.bind.host)
 
 
+def _try_applications(loaded: Loaded, environ: Mapping[str, str]) -> None:
+    """Load the applications once elsewhere: what the workers cannot load must be said before they start."""
+    uses = [use for service in build_application_services(loaded) if (use := service.application) is not None]
+    if not uses:
+        return
+    from orion_gateway.proxy.application_trial import find_failures
+
+    failures = find_failures(uses, environ)
+    if failures:
+        raise StartError("\n".join(failures))
+
+
 def _make_run_dir(run_dir: Path) -> None:
     """Make the run directory for this user alone; one in which somebody else could put a socket is not used."""
     try:
@@ -339,15 +353,13 @@ def run_worker(descriptor: int, number: int) -> int:
     """Run worker `number` on its end of the socket pair; return the exit code."""
     configure_log(f"worker {number}")
     with asyncio.Runner(loop_factory=_make_loop) as runner:
-        return runner.run(Worker(number, _build_lasting_plane, _make_rng()).run(descriptor))
+        return runner.run(Worker(number, build_plane, _make_rng(), _freeze).run(descriptor))
 
 
-def _build_lasting_plane(snapshot: Snapshot, access_log: AccessLog, rng: Random, tell: Tell) -> DataPlane:
-    """Return the plane, and keep full collections from walking what lives as long as the process: 5 ms a time."""
-    plane = build_plane(snapshot, access_log, rng, tell)
+def _freeze() -> None:
+    """Keep full collections from walking what lives as long as the process: 5 ms a time."""
     gc.collect()
     gc.freeze()
-    return plane
 
 
 # -- both --------------------------------------------------------------------------------------------------------------

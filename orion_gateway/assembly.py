@@ -5,11 +5,13 @@ Apart from `app`, so that the offline commands need neither an event loop nor a 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orion_gateway.filter_assembly import build_filters
 from orion_gateway.values import (
     Action,
+    ApplicationUse,
     Balancing,
     BudgetRules,
     CircuitRules,
@@ -28,6 +30,7 @@ from orion_gateway.values import (
     Split,
     Target,
     ToAdmin,
+    ToApplication,
     ToService,
     UpstreamTimeouts,
     Websocket,
@@ -54,6 +57,31 @@ def build_routes(loaded: Loaded) -> tuple[Route, ...]:
 def build_services(loaded: Loaded, workers: int = 1) -> dict[str, Service]:
     """Return the services by name, with the limits of one of `workers` workers."""
     return {name: _build_service(name, service, workers) for name, service in loaded.config.services.items()}
+
+
+def build_application_services(loaded: Loaded, workers: int = 1) -> tuple[Service, ...]:
+    """Return a service for each application of the table, with the default limits of one of `workers` workers.
+
+    Routes that name the same application share it.
+    """
+    limits = ConnectionLimits()
+    per_worker = -(-limits.max // workers)
+    folder = str(loaded.files[0].parent.resolve())
+    services: dict[str, Service] = {}
+    for index, route in enumerate(loaded.config.routes):
+        if route.app is None:
+            continue
+        to = ToApplication(route.app)
+        services.setdefault(
+            to.service,
+            Service(
+                name=to.service,
+                endpoints=(Endpoint(url=f"app:{to.use}", authority="localhost", max_in_flight=per_worker),),
+                connections=replace(limits, max=per_worker, queue=-(-limits.queue // workers)),
+                application=ApplicationUse(to.use, folder, loaded.places.at(("routes", index, "app"))),
+            ),
+        )
+    return tuple(services.values())
 
 
 def _build_route(loaded: Loaded, index: int, route: RouteConfig) -> Route:
@@ -105,6 +133,8 @@ def _build_action(config: Config, route: RouteConfig) -> Action:
         return _build_respond(route.respond)
     if route.redirect is not None:
         return Redirect(route.redirect.location, route.redirect.status)
+    if route.app is not None:
+        return ToApplication(route.app)
     return ToAdmin("health")
 
 

@@ -352,6 +352,17 @@ class BudgetRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationUse:
+    """An aiohttp application that runs in the workers."""
+
+    use: str
+    """What makes it: `module:factory`."""
+    folder: str
+    """Where modules are looked for behind the installed ones: the table's own folder."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A named group of endpoints."""
 
@@ -364,6 +375,8 @@ class Service:
     budget: BudgetRules = field(default_factory=BudgetRules)
     timeouts: UpstreamTimeouts = field(default_factory=UpstreamTimeouts)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    application: ApplicationUse | None = None
+    """What its one endpoint is when that is no address but an application in the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,7 +459,19 @@ class ToAdmin:
     resource: Literal["health"]
 
 
-Action = ToService | Split | Respond | Redirect | ToAdmin
+@dataclass(frozen=True, slots=True)
+class ToApplication:
+    """Let an aiohttp application in the worker answer; `use` is its `module:factory`."""
+
+    use: str
+
+    @property
+    def service(self) -> str:
+        """The name of the service that it is behind."""
+        return f"_app:{self.use}"
+
+
+Action = ToService | Split | Respond | Redirect | ToApplication | ToAdmin
 
 
 @dataclass(frozen=True, slots=True)

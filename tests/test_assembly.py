@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orion_gateway.assembly import build_routes, build_services
+from orion_gateway.assembly import build_application_services, build_routes, build_services
 from orion_gateway.balancer import POLICIES
 from orion_gateway.config.load import load_table
 from orion_gateway.config.resilience import POLICY_NAMES, ServiceRetriesConfig
 from orion_gateway.values import (
+    ApplicationUse,
     Balancing,
     BudgetRules,
     CircuitRules,
@@ -22,7 +23,9 @@ from orion_gateway.values import (
     Respond,
     RetryRules,
     Service,
+    ToApplication,
     ToService,
+    UpstreamTimeouts,
 )
 
 if TYPE_CHECKING:
@@ -221,3 +224,31 @@ def test_what_is_shipped_to_a_worker_arrives_whole(tmp_path: Path) -> None:
 def test_the_table_knows_every_policy_that_exists() -> None:
     """A policy could not be asked for."""
     assert set(POLICIES) == set(POLICY_NAMES)
+
+
+def test_an_application_is_a_service_that_routes_share(tmp_path: Path) -> None:
+    """Two routes to one application would start it twice, and each worker take the load of the whole gateway."""
+    path = tmp_path / "routes.yaml"
+    routes = [
+        f'  - {{name: r{number}, match: {{path: "/{number}"}}, app: "{use}:make"}}' for number, use in enumerate("aba")
+    ]
+    path.write_text("\n".join([HEAD + "defaults: {retries: {max: 2}, timeouts: {idle: 1s}}", "routes:", *routes, ""]))
+    loaded = load_table(path, {})
+    services = build_application_services(loaded, workers=3)
+    assert [service.name for service in services] == ["_app:a:make", "_app:b:make"]
+    first = services[0]
+    (endpoint,) = first.endpoints
+    assert (endpoint.url, endpoint.max_in_flight) == ("app:a:make", 342)
+    assert (first.connections.max, first.connections.queue, first.circuit, first.outliers) == (342, 342, None, None)
+    assert first.application is not None
+    assert first.application == ApplicationUse("a:make", str(tmp_path.resolve()), first.application.place)
+    assert str(first.application.place) == f"{path}:5"
+    assert pickle.loads(pickle.dumps(first)).application == first.application
+    built = build_routes(loaded)
+    assert [route.action for route in built] == [
+        ToApplication("a:make"),
+        ToApplication("b:make"),
+        ToApplication("a:make"),
+    ]
+    assert {route.retries for route in built} == {None}
+    assert {route.timeouts for route in built} == {UpstreamTimeouts(idle=1.0)}

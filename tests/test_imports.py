@@ -13,6 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "values": set(),
     "build": set(),
     "expression": set(),
+    "imported": set(),
     "balancer": {"values"},
     "breaker": {"values"},
     "discovery": {"values"},
@@ -21,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"values"},
     "filters": {"values", "expression"},
     "telemetry": {"values", "http1"},
-    "proxy": {"values", "filters", "http1", "routing", "balancer", "breaker", "discovery", "telemetry"},
+    "proxy": {"values", "filters", "http1", "imported", "routing", "balancer", "breaker", "discovery", "telemetry"},
     "control": {"values", "balancer", "breaker", "discovery", "filters", "proxy", "routing", "telemetry"},
     "admin": {"values", "balancer", "breaker", "control", "explanation", "proxy", "routing", "telemetry"},
     "filter_assembly": {"values", "config", "filters"},
@@ -59,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         "simulator",
         "values",
     },
-    "__main__": {"app", "cli"},
+    "__main__": {"app", "cli", "proxy"},
 }
 
 

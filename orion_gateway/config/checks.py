@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from orion_gateway.config.nodes import Report
     from orion_gateway.config.source import Span
 
-ANSWERERS = ("service", "split", "respond", "redirect", "admin")
-FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "retries", "mirror")
+ANSWERERS = ("service", "split", "respond", "redirect", "app", "admin")
+FORWARDING_KEYS = ("rewrite", "websocket", "timeouts", "mirror", "retries")
+"""What has an effect only with a service; of these an application has all but the last."""
 PATH_REWRITES = ("strip_prefix", "path", "regex")
 WILDCARD_HOSTS = {"0.0.0.0": ".", "::": ":"}  # noqa: S104 (compared, not bound)
 """Addresses that stand for all of their family, and the sign that an address of that family has."""
@@ -132,9 +133,9 @@ def _check_answerer(route: Node, report: Report) -> None:
         message = f'"{written[0]}" and "{key}" both say what answers this route'
         report(route.keys[key], "E0304", message, help=f"keep one of {', '.join(ANSWERERS)}")
     if "service" not in written and "split" not in written:
-        for key in FORWARDING_KEYS:
+        for key in FORWARDING_KEYS[-1:] if "app" in written else FORWARDING_KEYS:
             if key in route.entries:
-                hint = f'"{written[0]}" forwards nothing'
+                hint = f'"{written[0]}" forwards nothing' if "app" not in written else "an application is asked once"
                 report(route.keys[key], "W0302", f'"{key}" has no effect without a service', help=hint)
 
 

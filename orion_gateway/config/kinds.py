@@ -331,6 +331,10 @@ NAME = pattern_kind(
     'a name of up to 100 letters, digits, "-", "_" and ".", beginning with a letter or digit',
 )
 Name = Annotated[str, NAME]
+_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+ApplicationName = Annotated[
+    str, pattern_kind("`module:factory`", rf"{_DOTTED}:{_DOTTED}", "module:factory, such as shop:make_app")
+]
 Token = Annotated[SecretStr, Kind("secret of at least 16 characters", read_token, {"type": "string"})]
 SampleKey = Annotated[str, Kind("status", read_sample_key, {"type": "string"})]
 LogPath = Annotated[str, Kind("`stdout` \\| `stderr` \\| `off` or path", read_log_path, {"type": "string"})]

@@ -16,6 +16,7 @@ from orion_gateway.config.filters import FilterConfig, FilterList
 from orion_gateway.config.http_words import FieldName, Method, Regex, Replacement
 from orion_gateway.config.kinds import (
     TEXT,
+    ApplicationName,
     ByteRate,
     Count,
     CountOrAuto,
@@ -404,7 +405,7 @@ class OwnLimits(Table):
 
 
 class RouteConfig(Table):
-    """A rule: which requests it takes, and what answers: exactly one of service, split, respond, redirect and admin."""
+    """A rule: which requests it takes, and what answers: one of service, split, respond, redirect, app and admin."""
 
     name: Name = key(REQUIRED, "Its name: unique, and a label of metrics.", "users")
     match: Match = section(
@@ -419,6 +420,12 @@ class RouteConfig(Table):
     )
     respond: RespondConfig | None = key(None, "A fixed response.", {"status": 404, "body": "Nothing here."})
     redirect: RedirectConfig | None = key(None, "A redirect.", {"location": "https://www.example.org/", "status": 302})
+    app: ApplicationName | None = key(
+        None,
+        "An aiohttp application that answers in the workers, one instance in each: `module:factory`. Modules are "
+        "looked for where Python looks, then beside the table.",
+        "shop:make_app",
+    )
     admin: Annotated[Literal["health"], choice("health")] | None = key(
         None, "`health`: the health resources of the admin API answer.", "health"
     )

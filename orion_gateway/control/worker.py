@@ -40,7 +40,7 @@ from orion_gateway.filters.filter import Counting
 from orion_gateway.proxy.deadline import Phase
 from orion_gateway.proxy.downstream import Downstream
 from orion_gateway.proxy.keeper import Keeper
-from orion_gateway.proxy.plane import ADMIN_SERVICE
+from orion_gateway.proxy.plane import ADMIN_SERVICE, is_of_table
 from orion_gateway.telemetry.access_log import AccessLog, open_access_log
 
 if TYPE_CHECKING:
@@ -111,14 +111,18 @@ def count_reports(reports: Sequence[tuple[str, str, FilterReport]], delta: Delta
 class Worker:
     """The state of the process. `run` ends when it has drained."""
 
-    def __init__(self, number: int, build_plane: PlaneBuilder, rng: Random) -> None:
+    def __init__(
+        self, number: int, build_plane: PlaneBuilder, rng: Random, settle: Callable[[], None] = lambda: None
+    ) -> None:
         """`number` tells this worker from others in metrics; `build_plane` makes the plane of a snapshot.
 
-        What its gates and pools have to tell comes to `tell`.
+        What its gates and pools have to tell comes to `tell`. `settle` is called when everything that lasts was made.
         """
         self._number = number
         self._build_plane = build_plane
         self._rng = rng
+        self._settle = settle
+        self._starting: asyncio.Task[None] | None = None
         self._channel = Channel(self._receive, self._lose_supervisor)
         self._plane: DataPlane | None = None
         self._keepers: list[ListenerKeeper] = []
@@ -157,6 +161,7 @@ class Worker:
         if self._plane is not None:
             for pool in self._plane.pools.values():
                 pool.close()
+            await self._stop_applications(self._plane)
             self._plane.access_log.close()
             self._report(0)
         if not self._has_failed:
@@ -253,10 +258,40 @@ class Worker:
         self._is_full = self._admission.is_full
         self._orphan_drain = snapshot.orphan_drain
         self._keepers = [ListenerKeeper(self, place) for place in snapshot.listeners]
+        if self._plane.applications:
+            start = self._start_applications(self._plane, snapshot.generation)
+            self._starting = asyncio.get_running_loop().create_task(start)
+        else:
+            self._begin(snapshot.generation)
+
+    def _begin(self, generation: int) -> None:
+        """Accept connections."""
+        self._settle()
         if not self._is_full:
             for keeper in self._keepers:
                 keeper.acceptor.resume()
-        self._channel.send(Serving(snapshot.generation))
+        self._channel.send(Serving(generation))
+
+    async def _start_applications(self, plane: DataPlane, generation: int) -> None:
+        """Start what answers in this process; what cannot be started is told with its place, and nothing is served."""
+        for application in plane.applications.values():
+            try:
+                await application.start()
+            except Exception as error:
+                use = application.use
+                log.exception(f"{use.place}: an application cannot be started: {error}", application=use.use)
+                self._has_failed = True
+                self._left.set()
+                return
+        if not self.is_draining:
+            self._begin(generation)
+
+    async def _stop_applications(self, plane: DataPlane) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        for application in plane.applications.values():
+            await application.stop()
 
     def _sweep(self, due: float) -> None:
         """Judge timeouts; flush the log; report once a second."""
@@ -329,7 +364,7 @@ class Worker:
             gauges[key] = gauges.get(key, 0) + endpoint.in_flight
         now = time.monotonic()
         for name, pool in plane.pools.items():
-            if name != ADMIN_SERVICE:
+            if is_of_table(name):
                 gauges["orion_upstream_retry_budget", (name,)] = round(pool.budget.left(now), 2)
         gauges["orion_event_loop_lag_seconds", (str(self._number),)] = round(self._lag, 6)
         delta.gauges = {key: value for key, value in gauges.items() if self._reported.get(key) != value}

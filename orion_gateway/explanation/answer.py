@@ -23,7 +23,7 @@ from orion_gateway.routing.found import Matched, MethodNotAllowed, Options, Path
 from orion_gateway.routing.path import PathRefused, judge_path
 from orion_gateway.routing.rewrite import rewrite_target
 from orion_gateway.routing.split import Splitter
-from orion_gateway.values import Redirect, Respond, Split, ToAdmin, ToService
+from orion_gateway.values import Redirect, Respond, Split, ToAdmin, ToApplication, ToService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -199,6 +199,12 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
             yield Setting("redirect.status", str(status), where((*here, "redirect", "status")))
         case ToAdmin(resource):
             yield Setting("admin", resource, where((*here, "admin")))
+        case ToApplication(use):
+            yield Setting("app", use, where((*here, "app")))
+            yield from _target_settings(route, target, here, where)
+            for key in ("response", "idle", "total"):
+                value = show_duration(getattr(route.timeouts, key))
+                yield Setting(f"timeouts.{key}", value, where((*here, "timeouts", key), ("defaults", "timeouts", key)))
         case ToService():
             (goal,) = route.targets
             yield from _service_settings(loaded, goal, (*here, "service"), where)
@@ -304,6 +310,8 @@ def describe_action(route: Route) -> str:
             return f"respond {status}"
         case Redirect(location=location, status=status):
             return f"redirect {status} {location}"
+        case ToApplication(use):
+            return f"app {use}"
         case ToAdmin(resource):
             return f"admin {resource}"
 

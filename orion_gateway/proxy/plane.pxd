@@ -44,6 +44,7 @@ cdef class DataPlane:
     cdef bytes _random
     cdef Py_ssize_t _random_used
     cdef public dict service_metrics
+    cdef public dict applications
     cdef public dict pools
     cdef public tuple live
     cdef object _filters

@@ -35,6 +35,7 @@ from orion_gateway.values import (
     Split,
     Standing,
     ToAdmin,
+    ToApplication,
     ToService,
 )
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from orion_gateway.http1.parsed import RequestHead
     from orion_gateway.proxy.chain import Chain
     from orion_gateway.proxy.exchange import Exchange
+    from orion_gateway.proxy.inprocess import LiveApplication
     from orion_gateway.proxy.pools import News
     from orion_gateway.proxy.upstream import ServicePool
     from orion_gateway.routing.table import RouteTable
@@ -58,6 +60,9 @@ UNMATCHED = "_none"
 
 ADMIN_SERVICE = "_admin"
 """The service behind routes with `admin: health`."""
+
+_OWN = "_"
+"""What names of services that are not the table's begin with; those of the table cannot."""
 
 
 _RANDOM_BYTES = 24 * 128
@@ -170,10 +175,9 @@ class DataPlane:
         self._random = b""
         self._random_used = 0
         self.service_metrics = {service.name: ServiceMetrics() for service in services}
-        self.pools = {
-            s.name: build_pool(s, settings.head_limits, self.service_metrics[s.name], rng, tell, workers)
-            for s in services
-        }
+        self.applications = {s.name: _make_application(s, settings) for s in services if s.application is not None}
+        """What answers in this process, by service; it answers once it was started."""
+        self.pools = {s.name: self._build_pool(s, rng, tell, workers) for s in services}
         join_fallbacks(self.pools)
         via = settings.forwarded.pseudonym if settings.forwarded.via else b""
         self._filters = Filters(Facilities(rng, self.pools, via))
@@ -274,10 +278,31 @@ class DataPlane:
             )
         return live
 
+    def _build_pool(self, service: Service, rng: Random, tell: Callable[[News], None], workers: int) -> ServicePool:
+        application = self.applications.get(service.name)
+        open_transport = None if application is None else application.connect
+        metrics = self.service_metrics[service.name]
+        return build_pool(service, self.head_limits, metrics, rng, tell, workers, open_transport)
+
     def _pool_of(self, route: Route) -> ServicePool | None:
         match route.action:
+            case ToApplication():
+                return self.pools[route.action.service]
             case ToService(service):
                 return self.pools[service]
             case ToAdmin():
                 return self.pools[ADMIN_SERVICE]
         return None
+
+
+def is_of_table(service: str) -> bool:
+    """Say whether the table has a service of this name; the others are the gateway's own."""
+    return not service.startswith(_OWN)
+
+
+def _make_application(service: Service, settings: PlaneSettings) -> LiveApplication:
+    # Only where one is served: a worker without them needs none of aiohttp's 10 MB.
+    from orion_gateway.proxy.inprocess import LiveApplication
+
+    assert service.application is not None
+    return LiveApplication(service.application, settings.head_limits, settings.is_development)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orion_gateway.http1.head import HeadLimits
+    from orion_gateway.proxy.upstream import OpenTransport
     from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Service
 
@@ -33,8 +34,9 @@ def build_pool(
     rng: Random,
     tell: Callable[[News], None],
     workers: int = 1,
+    open_transport: OpenTransport | None = None,
 ) -> ServicePool:
-    """Return the pool of one of `workers` workers."""
+    """Return the pool of one of `workers` workers; `open_transport` connects to what is no address."""
     balancing = service.balancing
     chooser = Chooser(service.endpoints, balancing, POLICIES[balancing.policy](balancing), rng)
     gate = None if service.circuit is None else Gate(service.name, service.circuit, balancing.slow_start, tell)
@@ -51,6 +53,7 @@ def build_pool(
         rng,
         gate,
         None if service.outliers is None else tell_attempt,
+        open_transport,
     )
 
 

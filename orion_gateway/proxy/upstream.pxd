@@ -61,6 +61,7 @@ cdef class ServicePool:
     cdef Py_ssize_t _max_idle
     cdef object _limits
     cdef object _tell_attempt
+    cdef object _open_transport
     cdef dict _numbers
     cdef readonly dict _idle
     cdef readonly set _open

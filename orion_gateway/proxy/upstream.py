@@ -21,7 +21,7 @@ from orion_gateway.proxy.reasons import reason_of_connect_error
 from orion_gateway.values import CircuitView, Reason, Standing, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
     from orion_gateway.balancer.chooser import Chooser
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from orion_gateway.proxy.table_answer import TableAnswer
     from orion_gateway.telemetry.metrics import ServiceMetrics
     from orion_gateway.values import Endpoint, Outcome, Service
+
+    ProtocolFactory = Callable[[], asyncio.Protocol]
+    OpenTransport = Callable[[ProtocolFactory, Endpoint], Awaitable[object]]
 
 _MAX_INTERIM = 16
 """1xx heads accepted before the final one: more is an endless answer, not information."""
@@ -259,9 +262,10 @@ class UpstreamConnection:
         that runs into the reset is told first, while the answer still waits to be read.
         """
         size = 0
-        while self.attempt is not None and size < _MAX_REST:
+        sock = self.transport.get_extra_info("socket")
+        while self.attempt is not None and size < _MAX_REST and sock is not None:  # in memory there is none
             try:
-                data = os.read(self.transport.get_extra_info("socket").fileno(), _MAX_REST)
+                data = os.read(sock.fileno(), _MAX_REST)
             except OSError:
                 return
             if not data:
@@ -289,8 +293,13 @@ class ServicePool:
         rng: Random,
         gate: Gate | None = None,
         tell_attempt: Callable[[int, bool], None] | None = None,
+        open_transport: OpenTransport | None = None,
     ) -> None:
-        """`gate` is None without a circuit, `tell_attempt(endpoint, succeeded)` without ejection."""
+        """`gate` is None without a circuit, `tell_attempt(endpoint, succeeded)` without ejection.
+
+        `open_transport(factory, endpoint)` connects a protocol to an endpoint, and raises OSError when it cannot; None:
+        over a socket.
+        """
         self.service = service
         self.chooser = chooser
         self.budget = budget
@@ -309,6 +318,7 @@ class ServicePool:
         self.max_trailers = limits.section
         self._limits = limits
         self._tell_attempt = tell_attempt
+        self._open_transport = open_transport or _open_socket
         self._numbers = {endpoint: number for number, endpoint in enumerate(service.endpoints)}
         self._idle: dict[Endpoint, list[UpstreamConnection]] = {endpoint: [] for endpoint in service.endpoints}
         self._open: set[UpstreamConnection] = set()
@@ -480,19 +490,13 @@ class ServicePool:
         self._opening[attempt] = asyncio.get_running_loop().create_task(self._open_connection(attempt, endpoint))
 
     async def _open_connection(self, attempt: Attempt, endpoint: Endpoint) -> None:
-        loop = asyncio.get_running_loop()
-
         connection = UpstreamConnection(self, endpoint, self._limits)
 
         def factory() -> asyncio.Protocol:
             return cast("asyncio.Protocol", connection)
 
         try:
-            if endpoint.path:
-                await loop.create_unix_connection(factory, endpoint.path)
-            else:
-                # A name is resolved each time, off the loop; its addresses are tried in turn.
-                await loop.create_connection(factory, endpoint.host, endpoint.port)
+            await self._open_transport(factory, endpoint)
         except (OSError, UnicodeError) as error:
             del self._opening[attempt]
             attempt.lose_upstream(reason_of_connect_error(error), monotonic())
@@ -504,6 +508,15 @@ class ServicePool:
         else:
             self._open.add(connection)
             connection.begin(attempt, monotonic())
+
+
+async def _open_socket(factory: ProtocolFactory, endpoint: Endpoint) -> None:
+    loop = asyncio.get_running_loop()
+    if endpoint.path:
+        await loop.create_unix_connection(factory, endpoint.path)
+    else:
+        # A name is resolved each time, off the loop; its addresses are tried in turn.
+        await loop.create_connection(factory, endpoint.host, endpoint.port)
 
 
 def _is_fresh(connection: UpstreamConnection, now: float) -> bool:

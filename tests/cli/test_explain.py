@@ -61,6 +61,11 @@ routes:
   - name: plain
     match: {path: /plain}
     service: users
+  - name: shop
+    match: {path: "/shop/**"}
+    app: shop:make_app
+    rewrite: {strip_prefix: /shop}
+    timeouts: {response: 5s}
 """
 
 
@@ -304,6 +309,18 @@ def test_what_nobody_wrote_is_a_default(table: Path) -> None:
         (("HEAD", "/health"), "health", [("admin", "health", 33), ("limits.body", "off", 34)]),
         (("GET", "https://any.example.org/health"), "health", []),
         (("GET", "/risky/y"), "risky", [("target", "/risky/y", 38), ("limits.body", "2KiB", 39)]),
+        (
+            ("GET", "/shop/a?b"),
+            "shop",
+            [
+                ("app", "shop:make_app", 45),
+                ("target", "/a?b", 46),
+                ("timeouts.response", "5s", 47),
+                ("timeouts.idle", "300s", 0),
+                ("timeouts.total", "60s", 16),
+                ("limits.body", "1MiB", 3),
+            ],
+        ),
     ],
 )
 def test_every_kind_of_answer_is_explained(

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -140,10 +140,16 @@ def running(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] | None = None,
     wait: bool = True,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Gateway]:
-    """Run a gateway until the block ends; whatever it has left then is ended too. Its stderr is a file unless given."""
+    """Run a gateway until the block ends; whatever it has left then is ended too. Its stderr is a file unless given.
+
+    `files` lie beside its table, by name.
+    """
     directory = Path(tempfile.mkdtemp(prefix="orion-"))
     (directory / "routes.yaml").write_text(text.replace("DIR", str(directory)))
+    for name, content in (files or {}).items():
+        (directory / name).write_text(content)
     command = [*wrapper, sys.executable, "-m", "orion_gateway", "run", "-c", "routes.yaml"]
     with (directory / "stderr").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=stdout, stderr=log if stderr is None else stderr)

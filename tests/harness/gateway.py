@@ -17,6 +17,7 @@ from orion_gateway.routing.table import RouteTable
 from orion_gateway.telemetry.access_line import FORMATS
 from orion_gateway.telemetry.access_log import AccessLog, AccessLogSettings
 from orion_gateway.values import (
+    ApplicationUse,
     Balancing,
     BudgetRules,
     CircuitRules,
@@ -29,6 +30,7 @@ from orion_gateway.values import (
     Route,
     RouteMatch,
     Service,
+    ToApplication,
     ToService,
     UpstreamTimeouts,
     Websocket,
@@ -127,6 +129,8 @@ class Gateway(Keeper):
 
     async def start(self, listening: socket.socket | None = None) -> None:
         """Listen on a port that the system chooses, or on a socket that is bound already."""
+        for application in self.plane.applications.values():
+            await application.start()
         loop = asyncio.get_running_loop()
         if listening is None:
             listening = socket.socket()
@@ -148,6 +152,8 @@ class Gateway(Keeper):
             pool.close()
         for connection in list(self.connections):
             connection.abort()
+        for application in self.plane.applications.values():
+            await application.stop()
         await until(lambda: not self.connections)
         await until(lambda: not any(sum(pool.counts.values()) for pool in self.plane.pools.values()))
         assert [endpoint.in_flight for endpoint in self.endpoints] == [0] * len(self.endpoints)
@@ -220,6 +226,17 @@ def make_service(
         budget=budget or BudgetRules(),
         timeouts=timeouts or UpstreamTimeouts(),
         connections=connections,
+    )
+
+
+def make_application_service(use: str, folder: str, **limits: float | None) -> Service:
+    """Return the service behind routes to the application `use`."""
+    connections = ConnectionLimits(**limits)  # type: ignore[arg-type]  # the names decide which are counts
+    return Service(
+        name=ToApplication(use).service,
+        endpoints=(Endpoint(url=f"app:{use}", authority="localhost", max_in_flight=connections.max),),
+        connections=connections,
+        application=ApplicationUse(use, folder),
     )
 
 
