@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 from orion_gateway.config.json_paths import split_json_path
 from orion_gateway.config.security_headers import SecurityHeadersConfig
 from orion_gateway.filters.comparison import CompareRules
-from orion_gateway.filters.cross_origin import CorsRules
-from orion_gateway.filters.fault import Abort, Delay, FaultRules
-from orion_gateway.filters.header_edits import HeaderRules
-from orion_gateway.filters.ip_access import IpAccessRules
-from orion_gateway.filters.mirror import MirrorRules
-from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.filters.compress import CompressRules
 from orion_gateway.filters.cross_origin import CorsRules
 from orion_gateway.filters.fault import Abort, Delay, FaultRules
 from orion_gateway.filters.header_edits import HeaderRules
+from orion_gateway.filters.ip_access import IpAccessRules
 from orion_gateway.filters.json_edits import JsonEdits
+from orion_gateway.filters.mirror import MirrorRules
+from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.filters.security_headers import SecurityRules
 from orion_gateway.filters.transform import TransformRules
 from orion_gateway.values import FilterUse
@@ -195,6 +192,8 @@ def _build_ip_access_rules(table: IpAccessConfig) -> IpAccessRules:
 def build_network_set(networks: NetworkList) -> NetworkSet:
     """Return what filters are given of a list of networks."""
     return NetworkSet(networks.ipv4, networks.ipv6)
+
+
 def _build_compress_rules(table: CompressConfig) -> CompressRules:
     levels = tuple((encoding, getattr(table.level, encoding)) for encoding in table.encodings)
     return CompressRules(levels, table.min_size, table.types)

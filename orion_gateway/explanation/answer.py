@@ -199,8 +199,8 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
             yield Setting("redirect.status", str(status), where((*here, "redirect", "status")))
         case ToAdmin(resource):
             yield Setting("admin", resource, where((*here, "admin")))
-        case ToApplication(use):
-            yield Setting("app", use, where((*here, "app")))
+        case ToApplication(factory):
+            yield Setting("app", factory, where((*here, "app")))
             yield from _target_settings(route, target, here, where)
             for key in ("response", "idle", "total"):
                 value = show_duration(getattr(route.timeouts, key))
@@ -310,7 +310,7 @@ def describe_action(route: Route) -> str:
             return f"respond {status}"
         case Redirect(location=location, status=status):
             return f"redirect {status} {location}"
-        case ToApplication(use):
+        case ToApplication(factory):
             return f"app {use}"
         case ToAdmin(resource):
             return f"admin {resource}"
