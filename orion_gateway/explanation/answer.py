@@ -311,7 +311,7 @@ def describe_action(route: Route) -> str:
         case Redirect(location=location, status=status):
             return f"redirect {status} {location}"
         case ToApplication(factory):
-            return f"app {use}"
+            return f"app {factory}"
         case ToAdmin(resource):
             return f"admin {resource}"
 

@@ -84,6 +84,26 @@ class Promise:
         """Look at what the client got; `is_local`: from another filter."""
 
 
+class LetsThrough(Promise):
+    """A client whose address is allowed is let through."""
+
+    kind = name = "ip_access"
+    entry: ClassVar = {"ip_access": {"allow": ["127.0.0.0/8"], "deny": ["203.0.113.0/24"]}}
+
+
+class RefusesClients(Promise):
+    """A client whose address is denied is refused, whatever else the filters do."""
+
+    kind = "ip_access"
+    name = "ip_access-refuses"
+    entry: ClassVar = {"ip_access": {"deny": ["127.0.0.0/8"]}}
+    answers = True
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        if not is_local:
+            assert response.status == 403
+
+
 class EditsRequest(Promise):
     """Fields of requests are set and removed."""
 
@@ -262,6 +282,8 @@ def edit(document: dict[str, Any]) -> dict[str, Any]:
 PROMISES: tuple[Promise, ...] = (
     Aborts(),
     AnswersPreflight(),
+    LetsThrough(),
+    RefusesClients(),
     EditsRequest(),
     EditsResponse(),
     GuardsBrowsers(),

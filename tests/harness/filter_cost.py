@@ -72,6 +72,9 @@ CASES: Mapping[str, Case] = {
         )
         for encoding in ("zstd", "br", "gzip")
     },
+    "ip_access: deny two networks": Case(
+        frozenset(["ip_access"]), [{"ip_access": {"deny": ["203.0.113.0/24", "2001:db8::/32"]}}]
+    ),
     "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
     "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
     "response_headers: a template": Case(
