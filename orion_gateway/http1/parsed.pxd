@@ -38,9 +38,13 @@ cdef class Head:
     cpdef void remove(self, bytes name) except *
     cpdef void add(self, bytes name, bytes value) except *
     cpdef void set(self, bytes name, bytes value) except *
-    @cython.locals(cut=Line)
     cdef void _remove_spellings(self, bytes name) except *
+    @cython.locals(cut=Line)
     cdef bint _is_cut(self, Line line) except -1
+
+
+@cython.locals(size=Py_ssize_t, place=Py_ssize_t, byte=int)
+cdef bint _is_named(bytes line, bytes name) except -1
 
 
 @cython.final
