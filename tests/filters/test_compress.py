@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import zlib
 from random import Random
@@ -311,3 +312,13 @@ async def test_a_cut_answer_lets_go_of_what_it_held() -> None:
     assert list(await settled(stream.feed([bytes(1000)]))) == []
     stream.close()
     assert len(b"".join(map(bytes, await settled(stream.end())))) < 30
+
+
+def test_the_libraries_are_read_only_where_something_is_compressed() -> None:
+    """Every worker and every `orion check` would take longer to start, for routes that compress nothing."""
+    program = (
+        "import sys, orion_gateway.filters, orion_gateway.filter_assembly as assembly;"
+        "print(sorted({'brotli', 'backports.zstd', 'compression.zstd'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
