@@ -59,7 +59,7 @@ CODES = {
     "W0408": "A filter that judges by who asks, and none before it that establishes who asks.",
     "W0409": "A filter that keeps answers, before the one that establishes who asks: clients get those of others.",
     "N0401": "As W0401, but on purpose (`filters: none`), or answered by the gateway itself.",
-    "N0402": "Another spelling (letter case, `;`, a final `/`) passes by a guarded route, which matters if the service "
+    "N0402": "Another spelling (letter case, a final `/`) passes by a guarded route, which matters if the service "
     "takes both for one path.",
     "N0403": "`cors` behind a filter that may refuse: a page cannot read such a refusal.",
     "N0404": "A filter that only counts what it would refuse (`enforce: false`).",

@@ -210,8 +210,5 @@ def _spellings(steps: Sequence[Step], path: bytes) -> Iterator[_Spelling]:
         yield _Spelling(
             "another letter case", b"/" + b"/".join([*segments[:first], swapped, *segments[first + 1 :]]), "N0402"
         )
-    yield _Spelling(
-        "`;`", b"/" + b"/".join([*segments[:first], segments[first] + b";x", *segments[first + 1 :]]), "N0402"
-    )
     if steps[-1].kind is Kind.END and segments[-1]:
         yield _Spelling("a final `/`", path + b"/", "N0402")
