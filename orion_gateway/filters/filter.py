@@ -64,6 +64,9 @@ class Head(Protocol):
     def values(self, name: bytes) -> list[bytes]:
         """Return all values of a field, in order."""
 
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return name, as it is written, and value of every field, in order. It walks the whole section."""
+
     def set(self, name: bytes, value: bytes) -> None:
         """Replace every field of this name, whatever its case, by one; `name` is written as given."""
 
@@ -243,6 +246,10 @@ class Filter:
 
     def on_end(self, exchange: Exchange) -> None:
         """The exchange has ended, well or not. Called once where `on_request` was; only when the class has its own."""
+
+    def take_counts(self, route: str) -> Mapping[str, float]:
+        """Return what was counted on a route since the last call, by metric; its labels are route and filter."""
+        return {}
 
     def take_report(self) -> Report | None:
         """Return what is to be seen on the admin API, since the last call; None when there is nothing new."""

@@ -30,6 +30,7 @@ cdef class Head:
     cdef public bytes upgrade
 
     cdef void _begin(self, bytes raw, Py_ssize_t fields_start, int minor) noexcept
+    cpdef list fields(self)
     cpdef list lines(self, bytes name)
     cpdef bytes value_at(self, Line line)
     cpdef list values(self, bytes name)

@@ -18,6 +18,8 @@ Underscores = Literal["drop", "allow", "reject"]
 # Always cut, because rendering writes them anew from what was judged; routing and filters may read them all the same.
 _WRITTEN_ANEW = HOP_BY_HOP | {b"content-length", b"host"}
 
+_FIELD = re.compile(rb"(?<=\n)([^:\r]++):([^\r]*+)\r")
+
 
 class HeadLimits:
     """Bounds of a head in bytes and fields, and what to do with field names that hold `_`.
@@ -141,6 +143,22 @@ class Head:
         if self.added:
             values += [line[len(name) + 1 :].strip() for line in self.added if _is_named(line, name)]
         return values
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return name, as it is written, and value of every field that `values` sees, in order.
+
+        It walks the whole section: for the few who do not know which name they look for.
+        """
+        cut = {line.start for line in self.cuts}
+        found = []
+        for match in _FIELD.finditer(self.raw, self.fields_start - 1):
+            name = match[1]
+            if match.start(1) not in cut or name.lower() in _WRITTEN_ANEW:
+                found.append((name, match[2].strip(b" \t")))
+        for line in self.added:
+            name, _, value = line.partition(b":")
+            found.append((name, value.strip()))
+        return found
 
     def field_values(self, name: bytes) -> list[bytes]:
         """Return `values`: the name under which routing knows it."""

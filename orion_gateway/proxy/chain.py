@@ -137,6 +137,8 @@ class Step:
                 labels = (route, self.name, decision, enforced)
                 delta.counters["orion_filter_decisions_total", labels] = count
         self.allowed = self.refused = self.failed = 0
+        for metric, increase in self.filter.take_counts(route).items():
+            delta.counters[metric, (route, self.name)] = increase
 
     def take_reports(self, route: str) -> Iterable[tuple[str, str, Report]]:
         """Yield what the admin API is to show of this filter on this route."""

@@ -80,6 +80,9 @@ DESCRIPTIONS: Mapping[str, Description] = {
         "Whether the file of a filter was in order when it was last read; if not, what it held before is in use.",
         ("file",),
     ),
+    "orion_plugin_calls_total": Description("Calls of hooks of plug-ins that have ended.", ("route", "filter")),
+    "orion_plugin_seconds_total": Description("Time that they kept the event loop.", ("route", "filter")),
+    "orion_plugin_overruns_total": Description("Calls that kept it longer than their budget.", ("route", "filter")),
     "orion_config_generation": Description("The generation of the route table that is in force."),
     "orion_event_loop_lag_seconds": Description(
         "How late the worker's timers were at most in the last second.", ("worker",)

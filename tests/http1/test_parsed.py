@@ -52,6 +52,20 @@ def render(head: Head) -> list[tuple[bytes, bytes]]:
     return list_fields(rendered.split(b"\r\n", 1)[1])
 
 
+def test_all_fields_are_those_that_their_names_find() -> None:
+    """Who goes over all fields, to sign or to copy them, would see others than who asks for each by its name."""
+    head = accept(REQUEST)
+    head.remove(b"last")
+    head.add(b"X-Added", b"1")
+    head.set(b"accept", b"*/*")
+    names = [name for name, _ in head.fields()]
+    assert names == [b"Host", b"Connection", b"X-Accept", b"Upgrade", b"Content-Length", b"TE", b"X-Added", b"accept"]
+    for name in {name.lower() for name in names}:
+        assert [value for found, value in head.fields() if found.lower() == name] == head.values(name)
+    received = accept(b"GET / HTTP/1.1\r\nHost: a\r\nA:  1 \t\r\na:\r\n\r\n")
+    assert received.fields() == [(b"Host", b"a"), (b"A", b"1"), (b"a", b"")]
+
+
 def test_edits_are_seen_and_sent() -> None:
     """Without it, a filter would undo or double what another one did."""
     head = accept_response(b"HTTP/1.1 204 No Content\r\nA: 1\r\nB: 2\r\nb: 3\r\nC: 4\r\n\r\n")
