@@ -5,10 +5,12 @@ Apart from `assembly` because every filter adds to it: `RULES` says for each kin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orion_gateway.config.json_paths import split_json_path
 from orion_gateway.config.security_headers import SecurityHeadersConfig
+from orion_gateway.filters.budget_watch import WatchRules
 from orion_gateway.filters.comparison import CompareRules
 from orion_gateway.filters.compress import CompressRules
 from orion_gateway.filters.cross_origin import CorsRules
@@ -18,6 +20,7 @@ from orion_gateway.filters.ip_access import IpAccessRules
 from orion_gateway.filters.json_edits import JsonEdits
 from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.filters.networks import NetworkSet
+from orion_gateway.filters.plugin_rules import PluginRules
 from orion_gateway.filters.security_headers import SecurityRules
 from orion_gateway.filters.transform import TransformRules
 from orion_gateway.values import FilterUse
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.mirror import MirrorConfig
     from orion_gateway.config.network_list import NetworkList
     from orion_gateway.config.places import Location
+    from orion_gateway.config.plugin_filter import PluginConfig
 
 DEFAULTS = "defaults"
 SECURITY_HEADERS = "security_headers"
@@ -49,10 +53,13 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
             seen[label] = seen.get(label, 0) + 1
             label = label if seen[label] == 1 else f"{label}-{seen[label]}"
         table = getattr(config, config.kind)
+        rules = RULES[config.kind](table)
+        if isinstance(rules, PluginRules):
+            rules = replace(rules, folder=find_folder(loaded))
         uses.append(
             FilterUse(
                 kind=config.kind,
-                rules=RULES[config.kind](table),
+                rules=rules,
                 name=label,
                 is_named=bool(name),
                 enforce=getattr(table, "enforce", True),
@@ -218,11 +225,49 @@ def _build_json_edits(table: JsonEditsConfig) -> JsonEdits:
     )
 
 
+def _build_plugin(table: PluginConfig) -> PluginRules:
+    disable = table.disable
+    watch = None
+    if disable is not None:
+        watch = WatchRules(disable.in_a_row, disable.share, disable.minimum, disable.window, disable.retry_after)
+    return PluginRules(
+        use=table.use,
+        folder="",
+        keys=read_plugin_keys(table),
+        timeout=table.timeout,
+        budget=table.budget,
+        blocked=table.blocked,
+        watch=watch,
+    )
+
+
+def read_plugin_keys(table: PluginConfig) -> dict[str, object]:
+    """Return the keys of a plug-in's own as plain values. What came from a variable is text."""
+    return {key: _make_plain(value) for key, value in (table.model_extra or {}).items()}
+
+
+def _make_plain(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _make_plain(entry) for key, entry in value.items()}
+        case list():
+            return [_make_plain(item) for item in value]
+        case str():
+            return str(value)
+    return value
+
+
+def find_folder(loaded: Loaded) -> str:
+    """Return the folder of the table, where references of it are looked for first."""
+    return str(loaded.files[0].resolve().parent)
+
+
 RULES: Mapping[str, Callable[[Any], object]] = {
     "compress": _build_compress_rules,
     "cors": _build_cors_rules,
     "fault": _build_fault_rules,
     "ip_access": _build_ip_access_rules,
+    "plugin": _build_plugin,
     "request_headers": _build_header_rules,
     "response_headers": _build_header_rules,
     "transform": _build_transform_rules,

@@ -6,12 +6,14 @@ said here. Everybody who runs or checks a table reads it by this.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orion_gateway.config.errors import TableErrors
 from orion_gateway.config.load import load_table
 from orion_gateway.filter_assembly import DEFAULTS, RULES
 from orion_gateway.filters import FILTERS
+from orion_gateway.plugin_checks import find_plugin_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +31,11 @@ def read_route_table(path: Path, environ: Mapping[str, str]) -> Loaded:
         TableErrors: with everything that is wrong, or with `is_missing` when the table itself cannot be read.
     """
     loaded = load_table(path, environ)
-    errors = list(find_left_out(loaded, FILTERS))
+    # Plug-ins first: what they say of themselves is known once they can be made.
+    of_plugins = find_plugin_faults(loaded)
+    errors = [finding for finding in of_plugins if finding.severity == "error"]
+    loaded = replace(loaded, warnings=(*loaded.warnings, *(one for one in of_plugins if one not in errors)))
+    errors = errors or list(find_left_out(loaded, FILTERS))
     if errors:
         raise TableErrors(sorted((*loaded.warnings, *errors), key=lambda finding: (finding.file, finding.line)))
     return loaded

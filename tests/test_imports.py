@@ -20,15 +20,20 @@ ALLOWED: dict[str, set[str]] = {
     "http1": {"values"},
     "routing": {"values", "expression"},
     "config": {"values"},
-    "filters": {"values", "expression"},
+    # Its adaptor of plug-ins is the one that imports them (see below).
+    "filters": {"values", "expression", "plugins"},
+    "plugins": {"values", "filters", "references"},
+    "references": set(),
+    "testing": {"values", "filters", "http1", "plugins", "proxy"},
     "telemetry": {"values", "http1"},
     "proxy": {"values", "filters", "http1", "imported", "routing", "balancer", "breaker", "discovery", "telemetry"},
     "control": {"values", "balancer", "breaker", "discovery", "filters", "proxy", "routing", "telemetry"},
     "admin": {"values", "balancer", "breaker", "control", "explanation", "proxy", "routing", "telemetry"},
     "filter_assembly": {"values", "config", "filters"},
+    "plugin_checks": {"values", "config", "filter_assembly", "plugins"},
     "assembly": {"values", "config", "filter_assembly"},
     # What config cannot judge, because it does not know the filters: for whoever loads a table to use or check it.
-    "loading": {"values", "config", "filter_assembly", "filters"},
+    "loading": {"values", "config", "filter_assembly", "filters", "plugin_checks"},
     "lint": {"values", "config", "filter_assembly", "filters", "loading", "routing", "expression"},
     "explanation": {"values", "assembly", "config", "filters", "routing"},
     "app": {
@@ -96,6 +101,26 @@ def test_every_package_has_a_rule() -> None:
         "__init__",
     }
     assert found <= set(ALLOWED)
+
+
+def test_plug_ins_and_filters_meet_at_the_contract_and_at_the_adaptor_only() -> None:
+    """A plug-in's author would import half of the gateway, and every worker the views that only plug-ins need."""
+    base = ROOT / "orion_gateway"
+    for path in (base / "plugins").rglob("*.py"):
+        for name in list_imports(path):
+            if name.startswith("orion_gateway.filters"):
+                assert name.startswith("orion_gateway.filters.filter."), f"{path.name} imports {name}"
+    for path in (base / "filters").rglob("*.py"):
+        if any(name.startswith("orion_gateway.plugins") for name in list_imports(path)):
+            assert path.name == "plugin.py"
+
+
+def test_the_kit_for_tests_takes_only_pure_parts_of_proxy() -> None:
+    """A plug-in's tests would open sockets."""
+    for path in (ROOT / "orion_gateway" / "testing").rglob("*.py"):
+        for name in list_imports(path):
+            if name.startswith("orion_gateway.proxy"):
+                assert name.startswith("orion_gateway.proxy.reply."), f"{path.name} imports {name}"
 
 
 SHELLS = {"discovery/health_checks.py"}

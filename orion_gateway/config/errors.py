@@ -40,6 +40,7 @@ CODES = {
     "E0305": "Keys that contradict each other.",
     "E0306": "A `${request.…}` template that does not exist, or stands where templates are not filled in.",
     "E0307": "A list of filters that leaves out one of `defaults.filters` which authenticates.",
+    "E0308": "A plug-in that cannot be found, imported or made, or that breaks the contract of plug-ins.",
     "W0301": "A route that can never win: other routes take every request that it could take.",
     "W0302": "A key that has no effect here.",
     "W0303": "A rewrite that fits only some of the requests that its route takes.",

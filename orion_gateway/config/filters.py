@@ -8,6 +8,7 @@ from orion_gateway.config.fault_filter import FaultConfig
 from orion_gateway.config.http_words import EditedFieldName, FieldValue
 from orion_gateway.config.ip_access_filter import IpAccessConfig
 from orion_gateway.config.kinds import NAME
+from orion_gateway.config.plugin_filter import PluginConfig
 from orion_gateway.config.table import OrName, OrNone, Table, key
 
 _EDITS = {"X-Tier": "gold"}
@@ -42,6 +43,9 @@ class FilterConfig(Table):
         None, "Makes requests slow or fail on purpose.", {"delay": "100ms..2s", "share": "10%"}
     )
     ip_access: IpAccessConfig | None = key(None, "Judges clients by their address.", {"allow": ["10.0.0.0/8"]})
+    plugin: PluginConfig | None = key(
+        None, "Runs a plug-in: Python code that is not part of the gateway.", {"use": "hello:Hello"}
+    )
     request_headers: RequestHeadersConfig | None = key(
         None, "Edits the fields of requests.", {"remove": ["X-Debug"], "set": {"X-Tier": "gold"}}
     )

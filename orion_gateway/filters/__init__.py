@@ -19,7 +19,24 @@ from orion_gateway.filters.transform import Transform
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from orion_gateway.filters.filter import Filter
+    from orion_gateway.filters.filter import Facilities, Filter
+    from orion_gateway.filters.plugin_rules import PluginRules
+
+
+class _Plugins:
+    """Makes filters of plug-ins. What plug-ins see of a request is imported only where there are plug-ins."""
+
+    def __call__(self, rules: PluginRules, facilities: Facilities) -> Filter:
+        from orion_gateway.filters.plugin import make_plugin_filter
+
+        return make_plugin_filter(rules, facilities)
+
+    def declares(self, rules: PluginRules) -> object:
+        """Return what says what the filter of these rules does (see `loading.tell`)."""
+        from orion_gateway.filters.plugin import find_plugin
+
+        return find_plugin(rules)
+
 
 FILTERS: Mapping[str, Callable[..., Filter]] = {
     "compress": Compress,
@@ -27,6 +44,7 @@ FILTERS: Mapping[str, Callable[..., Filter]] = {
     "fault": Fault,
     "mirror": Mirror,
     "ip_access": IpAccess,
+    "plugin": _Plugins(),
     "request_headers": RequestHeaders,
     "response_headers": ResponseHeaders,
     "security_headers": SecurityHeaders,

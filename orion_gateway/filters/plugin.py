@@ -15,7 +15,7 @@ from orion_gateway.filters.budget_watch import NOT_NOW, BudgetWatch, Standing
 from orion_gateway.filters.filter import Filter
 from orion_gateway.filters.loop_watch import LoopWatch
 from orion_gateway.filters.plugin_report import PluginReport
-from orion_gateway.plugins.making import has_hook, make
+from orion_gateway.plugins.making import PluginFault, has_hook, make
 from orion_gateway.plugins.request import Request
 from orion_gateway.plugins.response import PassingResponse, Response
 from orion_gateway.values import Reason, Reply
@@ -403,6 +403,14 @@ def _read_content(answer: object) -> Rewritten:
         case Response():
             return answer.reply
     raise TypeError(f"a hook for content returned a {type(answer).__name__}, not bytes, text, a Response or None")
+
+
+def find_plugin(rules: PluginRules) -> Plugin | None:
+    """Return a plug-in that says what it does, None when it cannot be made."""
+    try:
+        return make(rules.use, rules.folder, rules.keys)
+    except PluginFault:
+        return None
 
 
 def make_plugin_filter(

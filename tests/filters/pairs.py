@@ -279,6 +279,22 @@ def edit(document: dict[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in document.items() if name != "secret"}
 
 
+class RunsPlugin(Promise):
+    """A plug-in sees both heads, and what it sets arrives."""
+
+    kind = name = "plugin"
+    entry: ClassVar = {"plugin": {"use": "tests.harness.plugins:Tenant"}}
+
+    def ask(self, request: Draft) -> None:
+        request.add(b"X-Tenant", b"stolen")
+
+    def check_upstream(self, request: Message) -> None:
+        assert request.values(b"x-tenant") == [b"acme"]
+
+    def check_client(self, response: Message, *, is_local: bool) -> None:
+        assert response.values(b"x-answered") == [b"acme %d" % response.status]
+
+
 PROMISES: tuple[Promise, ...] = (
     Aborts(),
     AnswersPreflight(),
@@ -293,6 +309,7 @@ PROMISES: tuple[Promise, ...] = (
     Compresses(),
     TransformsRequest(),
     TransformsResponse(),
+    RunsPlugin(),
 )
 
 

@@ -97,6 +97,12 @@ CASES: Mapping[str, Case] = {
     f"transform: a member of each element of {len(DOCUMENT):,} bytes of JSON": Case(
         frozenset(["transform"]), [{"transform": {"response": {"rename": {"users.*.name": "title"}}}}], response=JSON
     ),
+    "plugin: looks at nothing": Case(frozenset(["plugin"]), [{"plugin": {"use": "tests.harness.plugins:Nothing"}}]),
+    "plugin: sets a field": Case(frozenset(["plugin"]), [{"plugin": {"use": "tests.harness.plugins:SetsField"}}]),
+    "plugin: a coroutine that sets a field": Case(
+        frozenset(["plugin"]), [{"plugin": {"use": "tests.harness.plugins:Coroutine"}}]
+    ),
+    "plugin: sets a field each way": Case(frozenset(["plugin"]), [{"plugin": {"use": "tests.harness.plugins:Tenant"}}]),
 }
 """By what a row of the table says."""
 
