@@ -186,8 +186,8 @@ def _settings(loaded: Loaded, found: Matched, target: str, method: bytes) -> Ite
     def where(*locations: tuple[str | int, ...]) -> str:
         return next((str(loaded.places.at(at)) for at in locations if loaded.places.is_written(at)), "default")
 
-    for use in order_filters(route.filters):
-        yield Setting("filter", describe_filter(use), str(use.place or "default"))
+    for passed in order_filters(route.filters):
+        yield Setting("filter", describe_filter(passed), str(passed.place or "default"))
     match route.action:
         case Respond(status, headers, body):
             yield Setting("respond.status", str(status), where((*here, "respond", "status")))

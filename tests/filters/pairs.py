@@ -60,6 +60,8 @@ class Promise:
     """Keys of the route beside its list."""
     answers = False
     """It answers by itself."""
+    copies = False
+    """Another service is asked what the endpoint is asked."""
     rank = 2
     """1: it is asked ahead of the filters in the list, 3: behind them, 0: it alone is asked."""
 
@@ -139,6 +141,8 @@ class Mirrors(Promise):
 
     kind = name = "mirror"
     keys: ClassVar = {"mirror": {"service": "shadow", "compare": {}}}
+    rank = 3
+    copies = True
 
     def check_upstream(self, request: Message) -> None:
         assert request.values(b"x-orion-mirror") == []
@@ -295,6 +299,14 @@ class RunsPlugin(Promise):
         assert response.values(b"x-answered") == [b"acme %d" % response.status]
 
 
+class OnlyCounts(Promise):
+    """A guard that is not enforced refuses nobody."""
+
+    kind = "ip_access"
+    name = "ip_access-counts"
+    entry: ClassVar = {"ip_access": {"deny": ["127.0.0.0/8"], "enforce": False}}
+
+
 PROMISES: tuple[Promise, ...] = (
     Aborts(),
     AnswersPreflight(),
@@ -304,6 +316,7 @@ PROMISES: tuple[Promise, ...] = (
     EditsResponse(),
     GuardsBrowsers(),
     LetsPagesRead(),
+    OnlyCounts(),
     Waits(),
     Mirrors(),
     Compresses(),

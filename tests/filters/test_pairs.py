@@ -26,6 +26,7 @@ from tests.harness.gateway import EXAMPLE, make_service
 from tests.harness.message import Message, read_message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orion_gateway.values import Route
@@ -38,10 +39,11 @@ PAIRS = [(first, second) for first in PROMISES for second in PROMISES]
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of a request: what the endpoint was asked, None when it was not, and what the client got."""
+    """What came of a request: what the endpoint and the other service were asked, and what the client got."""
 
     upstream: Message | None
     client: Message
+    copy: Message | None = None
 
 
 def test_every_kind_of_filter_has_a_promise() -> None:
@@ -79,15 +81,16 @@ def _keys(pair: tuple[Promise, Promise]) -> dict[str, object]:
 @pytest.mark.parametrize("pair", PAIRS, ids=_name)
 async def test_each_of_two_filters_keeps_its_promise(
     start_gateway: StartGateway,
-    endpoint: Endpoint,
+    make_endpoint: Callable[[], Endpoint],
     routes: dict[str, Route],
     pair: tuple[Promise, Promise],
 ) -> None:
     """One filter would undo what another one does, or stand in its way, and only who uses both would find out."""
-    route = routes[_name(pair)]
-    gateway = await start_gateway(make_service(endpoint.port), make_service(name="shadow"), routes=[route])
+    endpoint, other = make_endpoint(), make_endpoint()
+    services = make_service(endpoint.port), make_service(other.port, name="shadow")
+    gateway = await start_gateway(*services, routes=[routes[_name(pair)]])
     first, second = order(pair)
-    seen = await _exchange(gateway, endpoint, pair)
+    seen = await _exchange(gateway, endpoint, other, pair)
     if first.answers or second.answers:
         assert seen.upstream is None
         answering = first if first.answers else second
@@ -102,9 +105,11 @@ async def test_each_of_two_filters_keeps_its_promise(
         promise.check_client(seen.client, is_local=False)
     check_content(seen.upstream, expect_request(first, second))
     check_content(seen.client, expect_response(first, second))
+    if seen.copy is not None:
+        assert (seen.copy.start, seen.copy.content) == (seen.upstream.start, seen.upstream.content)
 
 
-async def _exchange(gateway: Gateway, endpoint: Endpoint, pair: tuple[Promise, Promise]) -> Seen:
+async def _exchange(gateway: Gateway, endpoint: Endpoint, other: Endpoint, pair: tuple[Promise, Promise]) -> Seen:
     request, response = Draft([(b"Host", EXAMPLE.encode())]), Draft()
     for promise in pair:
         promise.ask(request)
@@ -113,11 +118,13 @@ async def _exchange(gateway: Gateway, endpoint: Endpoint, pair: tuple[Promise, P
     if any(promise.answers for promise in pair):
         answer = await read_message(client)
         assert not endpoint.has_visitor()
+        assert not other.has_visitor()
         return Seen(None, answer)
     async with asyncio.TaskGroup() as group:
-        answered = group.create_task(_answer(endpoint, response))
+        asked = group.create_task(_answer(endpoint, response))
+        copied = group.create_task(_answer(other, response)) if any(promise.copies for promise in pair) else None
         answer = await read_message(client)
-    return Seen(answered.result(), answer)
+    return Seen(asked.result(), answer, None if copied is None else copied.result())
 
 
 async def _answer(endpoint: Endpoint, response: Draft) -> Message:

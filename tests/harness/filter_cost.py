@@ -11,7 +11,8 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ import uvloop
 from orion_gateway.assembly import build_routes, build_services
 from orion_gateway.build import name_build
 from orion_gateway.config.load import load_table
+from orion_gateway.filters.ip_access import IpAccessRules
+from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.values import Route, RouteMatch, ToService
 from tests.harness.inprocess import REQUEST, RESPONSE, InProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ROUNDS, REPEATS = 21, 1000
 
@@ -45,6 +48,8 @@ class Case:
     request: bytes = REQUEST
     response: bytes = RESPONSE
     repeats: int = REPEATS
+    rules: Callable[[], object] | None = None
+    """What makes the rules of the filter, where they would be too long to write."""
 
 
 SET = {"set": {"X-Tier": "gold"}, "remove": ["X-Debug"]}
@@ -74,6 +79,9 @@ CASES: Mapping[str, Case] = {
     },
     "ip_access: deny two networks": Case(
         frozenset(["ip_access"]), [{"ip_access": {"deny": ["203.0.113.0/24", "2001:db8::/32"]}}]
+    ),
+    "ip_access: deny 100,000 networks": Case(
+        frozenset(["ip_access"]), [{"ip_access": {"deny": ["192.0.2.0/24"]}}], rules=lambda: refuse_many(100_000)
     ),
     "request_headers: set one, remove one": Case(frozenset(["request_headers"]), [{"request_headers": SET}]),
     "response_headers: set one, remove one": Case(frozenset(["response_headers"]), [{"response_headers": SET}]),
@@ -117,6 +125,12 @@ class Cost:
     high: float
 
 
+def refuse_many(count: int) -> IpAccessRules:
+    """Return rules that refuse so many networks, none beside another; the client is behind most of them."""
+    last = int(IPv4Address("126.255.255.255"))
+    return IpAccessRules(deny=NetworkSet.of(IPv4Network((last - (number << 9) & ~0xFF, 24)) for number in range(count)))
+
+
 def make_routes(case: Case) -> tuple[Route, ...]:
     """Return the route of a case, made from a table as that of a user."""
     service = {"endpoints": [{"url": "http://127.0.0.1:1"}]}
@@ -132,7 +146,11 @@ def make_routes(case: Case) -> tuple[Route, ...]:
         path.write_text(json.dumps(table), encoding="utf-8")  # which is YAML, too
         loaded = load_table(path, {})
         build_services(loaded)
-        return build_routes(loaded)
+        routes = build_routes(loaded)
+    if case.rules is None:
+        return routes
+    rules = case.rules()
+    return tuple(replace(route, filters=tuple(replace(use, rules=rules) for use in route.filters)) for route in routes)
 
 
 async def measure(case: Case, rounds: int = ROUNDS) -> Cost:
