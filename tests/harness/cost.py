@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from random import Random
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvloop
 
@@ -32,6 +32,9 @@ from orion_gateway.telemetry.metrics import RouteMetrics, ServiceMetrics
 from orion_gateway.values import Balancing, Outcome, Route, RouteMatch, ToService, Verdict
 from tests.harness.inprocess import REQUEST, RESPONSE, InProcess
 from tests.telemetry.finished import Ended
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROUNDS, REPEATS = 7, 3000
 
@@ -92,13 +95,12 @@ def measure(part: object) -> float:
     return (time.perf_counter() - started) / REPEATS * 1e6
 
 
-def count_instructions() -> float:
-    """Return the instructions of one exchange of the compiled build, the mean of `REPEATS`."""
+def count_instructions(run: Sequence[str], exchanges: int) -> float:
+    """Return the instructions of one exchange of the compiled build; `run` is a module that makes so many of them."""
     both = "--toggle-collect=__pyx_pw_*data_received"  # the client's connection and the endpoint's
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no", both]
-    run = [sys.executable, "-m", "tests.harness.cost", str(REPEATS)]
-    said = subprocess.run([*command, *run], capture_output=True, text=True, check=True).stderr
-    return int(re.findall(r"Collected : (\d+)", said)[0]) / REPEATS
+    said = subprocess.run([*command, sys.executable, "-m", *run], capture_output=True, text=True, check=True).stderr
+    return int(re.findall(r"Collected : (\d+)", said)[0]) / exchanges
 
 
 if __name__ == "__main__":
@@ -106,6 +108,7 @@ if __name__ == "__main__":
         case []:
             uvloop.run(main())
         case ["count"]:
-            print(f"{count_instructions():,.0f} instructions per exchange")
+            counted = count_instructions(["tests.harness.cost", str(REPEATS)], REPEATS)
+            print(f"{counted:,.0f} instructions per exchange")
         case [number]:
             uvloop.run(main(int(number)))

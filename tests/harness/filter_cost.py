@@ -2,6 +2,7 @@
 
 A Markdown table of CPU microseconds per request, all threads of the process together. Each case is a route with filters
 beside the same route without, both in one process and without sockets, in turns: the machine's mood weighs on both.
+On a busy machine `count [NAME ...]` gives instructions instead, by callgrind; those of other threads are left out.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ from orion_gateway.config.load import load_table
 from orion_gateway.filters.ip_access import IpAccessRules
 from orion_gateway.filters.networks import NetworkSet
 from orion_gateway.values import Route, RouteMatch, ToService
+from tests.harness.cost import count_instructions
 from tests.harness.inprocess import REQUEST, RESPONSE, InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROUNDS, REPEATS = 21, 1000
+COUNTED = 1000
+"""Exchanges whose instructions are counted."""
+
+PLAIN = [Route("plain", RouteMatch(path="/api/v1/users/**"), ToService("app"))]
 
 
 def with_field(line: bytes) -> bytes:
@@ -155,7 +161,7 @@ def make_routes(case: Case) -> tuple[Route, ...]:
 
 async def measure(case: Case, rounds: int = ROUNDS) -> Cost:
     """Measure a case, in turns with the same route without filters."""
-    plain = InProcess([Route("plain", RouteMatch(path="/api/v1/users/**"), ToService("app"))])
+    plain = InProcess(PLAIN)
     filtered = InProcess(make_routes(case))
     without, added = [], []
     for number in range(rounds + 1):
@@ -179,16 +185,46 @@ async def time_exchanges(worker: InProcess, case: Case) -> float:
     return (time.process_time() - started) / case.repeats * 1e6
 
 
+async def make_exchanges(name: str) -> None:
+    """Make the exchanges of a case, or those of a route without filters where the name is that of none."""
+    case = CASES.get(name)
+    worker = InProcess(PLAIN if case is None else make_routes(case))
+    request, response = (REQUEST, RESPONSE) if case is None else (case.request, case.response)
+    for _ in range(COUNTED):
+        await worker.exchange_once(request, response)
+    worker.close()
+
+
+def count(names: Sequence[str]) -> None:
+    """Print the instructions that each case adds; with `names`, of the cases that hold one of them."""
+    module = "tests.harness.filter_cost"
+    plain = count_instructions([module, "make", ""], COUNTED)
+    print(f"A plain exchange: {plain:,.0f} instructions\n\n| filter | adds instructions |\n|---|---:|")
+    for name in choose(names):
+        added = count_instructions([module, "make", name], COUNTED) - plain
+        print(f"| {name} | {added:,.0f} |", flush=True)
+
+
+def choose(names: Sequence[str]) -> list[str]:
+    """Return the cases that hold one of these names; all when there are none."""
+    return [case for case in CASES if not names or any(name in case for name in names)]
+
+
 async def main(names: Sequence[str]) -> None:
     """Print the table; with `names`, of the cases that hold one of them."""
     print(f"CPU µs per request, {name_build()}, median of {ROUNDS} rounds (the middle half of them)\n")
     print("| filter | adds µs | middle half | the route without |")
     print("|---|---:|---:|---:|")
-    for name, case in CASES.items():
-        if not names or any(asked in name for asked in names):
-            cost = await measure(case)
-            print(f"| {name} | {cost.added:.2f} | {cost.low:.2f} to {cost.high:.2f} | {cost.without:.1f} |", flush=True)
+    for name in choose(names):
+        cost = await measure(CASES[name])
+        print(f"| {name} | {cost.added:.2f} | {cost.low:.2f} to {cost.high:.2f} | {cost.without:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1:]))
+    match sys.argv[1:]:
+        case ["make", name]:
+            uvloop.run(make_exchanges(name))
+        case ["count", *names]:
+            count(names)
+        case names:
+            uvloop.run(main(names))
