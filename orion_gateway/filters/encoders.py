@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 WINDOW_BITS = 18
 """How far back zstd and br look for what they have seen: 256 KiB. More needs more memory for every response under way
 (zstd promises at most 8 MiB, RFC 9659) and is worth little for texts."""
+
+
+MOST_SPARE = 16
+"""Compressors of zstd that are kept for other responses, per level: making one costs three times what 4 KiB cost."""
+
+_SPARE: dict[int, deque[Any]] = {}
 
 
 class Encoder(Protocol):
@@ -80,12 +87,15 @@ class Zstandard:
         else:
             from backports import zstd
 
-        parameter = zstd.CompressionParameter
-        options: dict[int, int] = {parameter.compression_level: level, parameter.window_log: WINDOW_BITS}
-        self._compressor = zstd.ZstdCompressor(options=options)
-        if size is not None:
-            # Tables as small as the content: a third less time for 1 KiB.
-            self._compressor.set_pledged_input_size(size)
+        self._spare = _SPARE.setdefault(level, deque(maxlen=MOST_SPARE))
+        try:
+            self._compressor: zstd.ZstdCompressor = self._spare.pop()
+        except IndexError:
+            parameter = zstd.CompressionParameter
+            options: dict[int, int] = {parameter.compression_level: level, parameter.window_log: WINDOW_BITS}
+            self._compressor = zstd.ZstdCompressor(options=options)
+        # Tables as small as the content: a third less time for 1 KiB.
+        self._compressor.set_pledged_input_size(size)
 
     def feed(self, data: bytes) -> bytes:
         """Take content; return what is ready."""
@@ -97,7 +107,10 @@ class Zstandard:
 
     def finish(self, data: bytes) -> bytes:
         """Take the last; return the rest."""
-        return self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        rest = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        # A frame that was cut off is not finished, and its compressor is never used again.
+        self._spare.append(self._compressor)
+        return rest
 
 
 ENCODERS: Mapping[str, Callable[[int, int | None], Encoder]] = {"zstd": Zstandard, "br": Brotli, "gzip": Gzip}

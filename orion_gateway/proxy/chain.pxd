@@ -29,6 +29,8 @@ cdef class Chain:
     cdef readonly tuple steps
     cdef readonly Py_ssize_t count
     cdef readonly bint has_attempts
+    cdef readonly tuple request_needs
+    cdef readonly tuple response_needs
     cdef readonly bint takes_request
     cdef readonly bint takes_response
     cdef readonly bint has_end

@@ -157,8 +157,11 @@ class Chain:
         self.count = len(once)
         """How many run once per exchange."""
         self.has_attempts = self.count < len(self.steps)
-        self.takes_request = any(step.filter.request_body.kind != "none" for step in self.steps)
-        self.takes_response = any(step.filter.response_body.kind != "none" for step in self.steps)
+        self.request_needs = _find_needs(self.steps, is_request=True)
+        """Each filter that needs the content of requests and what it needs, in the order in which content passes."""
+        self.response_needs = _find_needs(self.steps, is_request=False)
+        self.takes_request = bool(self.request_needs)
+        self.takes_response = bool(self.response_needs)
         self.has_end = any(step.has_end for step in self.steps)
         preflights = [step for step in self.steps if step.filter.answers_preflight and step.enforces]
         self.preflight: Step | None = preflights[0] if preflights else None
@@ -233,14 +236,13 @@ def walk_back(exchange: Exchange, chain: Chain, at: int, now: float) -> bool:
     return True
 
 
-def needs(chain: Chain, *, is_request: bool) -> list[tuple[Step, BodyNeed]]:
-    """Return the filters that need the content of one direction, in the order in which it passes them."""
+def _find_needs(steps: tuple[Step, ...], *, is_request: bool) -> tuple[tuple[Step, BodyNeed], ...]:
     found = []
-    for step in chain.steps:
+    for step in steps if is_request else reversed(steps):
         need = step.filter.request_body if is_request else step.filter.response_body
         if need.kind != "none":
             found.append((step, need))
-    return found if is_request else found[::-1]
+    return tuple(found)
 
 
 def _has(made: Filter, hook: str) -> bool:

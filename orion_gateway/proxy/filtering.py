@@ -102,7 +102,7 @@ class Filtering:
         exchange = self._exchange
         stages: list[_Stage] = []
         keeps_length = True
-        for step, need in chains.needs(self._chain, is_request=True):
+        for step, need in self._chain.request_needs:
             made = step.filter
             if need.kind == "stream":
                 stream = made.open_request(exchange)
@@ -170,7 +170,7 @@ class Filtering:
         assert response is not None
         stages: list[_Stage] = []
         keeps_length, gathers = True, False
-        for step, need in chains.needs(self._chain, is_request=False):
+        for step, need in self._chain.response_needs:
             made = step.filter
             if need.kind == "stream":
                 stream = made.open_response(exchange)

@@ -322,3 +322,17 @@ def test_the_libraries_are_read_only_where_something_is_compressed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_encoder_begins_anew_whatever_came_of_those_before() -> None:
+    """A client would get the rest of somebody else's response, from one that was cut off or beside its own."""
+    contents = [b"one " * 100, b"two " * 200, b"three " * 300]
+    make = ENCODERS["zstd"]
+    for _ in range(3):
+        make(3, None).feed(b"cut off " * 1000)
+        encoders = [make(3, None) for _ in contents]
+        begun = [encoder.flush(content) for encoder, content in zip(encoders, contents, strict=True)]
+        coded = [start + encoder.finish(b"") for start, encoder in zip(begun, encoders, strict=True)]
+        assert [zstd.decompress(data) for data in coded] == contents
+        whole = make(3, len(contents[0])).finish(contents[0])
+        assert zstd.decompress(whole) == contents[0]
