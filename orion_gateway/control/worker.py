@@ -161,6 +161,7 @@ class Worker:
         if self._plane is not None:
             for pool in self._plane.pools.values():
                 pool.close()
+            self._plane.close_filters()
             await self._stop_applications(self._plane)
             self._plane.access_log.close()
             self._report(0)

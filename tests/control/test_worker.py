@@ -28,6 +28,8 @@ from orion_gateway.control.messages import (
     TrialAnswer,
 )
 from orion_gateway.discovery.news import AttemptTold
+from orion_gateway.filters import FILTERS
+from orion_gateway.filters.filter import Filter
 from orion_gateway.filters.mirror import MirrorRules
 from orion_gateway.proxy.plane import DataPlane
 from orion_gateway.proxy.upstream import ServicePool
@@ -389,6 +391,23 @@ async def test_idle_connections_are_closed_and_the_worker_leaves(tmp_path: Path)
         assert await worker.leave() == (0, 0)
         used.close()
         fresh.close()
+
+
+async def test_filters_are_told_when_the_worker_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a plug-in has open, and its thread, would be cut off without a word."""
+    closed: list[str] = []
+
+    class Closes(Filter):
+        def close(self) -> None:
+            closed.append("closed")
+
+    monkeypatch.setitem(FILTERS, "probe", lambda rules, facilities: Closes())
+    filters = (FilterUse("probe", None, "own"), FilterUse("probe", None, "shared", is_named=True))
+    routes = [make_route(path, ToService("slow"), name=path[1:], filters=filters) for path in ("/a", "/b")]
+    async with working(tmp_path, table=RouteTable(routes)) as worker:
+        await worker.drain()
+        assert await worker.leave() == (0, 0)
+    assert closed == ["closed"] * 3
 
 
 async def test_an_exchange_ends_well_and_says_that_it_is_the_last(tmp_path: Path) -> None:
