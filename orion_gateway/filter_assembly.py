@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orion_gateway.config.json_paths import split_json_path
-from orion_gateway.config.security_headers import SecurityHeadersConfig
 from orion_gateway.filters.budget_watch import WatchRules
 from orion_gateway.filters.comparison import CompareRules
 from orion_gateway.filters.compress import CompressRules
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.network_list import NetworkList
     from orion_gateway.config.places import Location
     from orion_gateway.config.plugin_filter import PluginConfig
+    from orion_gateway.config.security_headers import SecurityHeadersConfig
 
 DEFAULTS = "defaults"
 SECURITY_HEADERS = "security_headers"
@@ -110,9 +109,10 @@ def _find_security_headers(loaded: Loaded, route: int | None) -> tuple[SecurityR
 
 def _build_security_rules(gateway: SecurityHeadersConfig | None, own: SecurityHeadersConfig | None) -> SecurityRules:
     """Return what a route adds: each key from the closest that writes it, else its default."""
-    if gateway is None and own is None:
+    nearest = own or gateway
+    if nearest is None:
         return SecurityRules()
-    written = SecurityHeadersConfig()
+    written = type(nearest)()
     for closer in (gateway, own):
         if closer is not None:
             written = written.model_copy(update={name: getattr(closer, name) for name in closer.model_fields_set})
@@ -216,6 +216,9 @@ def _build_transform_rules(table: TransformConfig) -> TransformRules:
 
 
 def _build_json_edits(table: JsonEditsConfig) -> JsonEdits:
+    # Workers read this module too, and need none of the model's 13 MB.
+    from orion_gateway.config.json_paths import split_json_path
+
     new_names = ((split_json_path(path), split_json_path(name)[0]) for path, name in table.rename.items())
     return JsonEdits(
         rename=tuple((path, name) for path, name in new_names if name is not None),
