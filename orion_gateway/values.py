@@ -11,6 +11,24 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Literal
 
+HOP_BY_HOP = frozenset(
+    [
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+"""Lower-case names of the fields that concern one connection (RFC 9110, section 7.6.1), with the Proxy-Auth fields of
+section 11.7 and Proxy-Connection, which practice adds."""
+
 
 class Reason(StrEnum):
     """Why the gateway answered itself or an exchange failed: one vocabulary for log, metrics, header and error body.

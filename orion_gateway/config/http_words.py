@@ -12,25 +12,10 @@ import re2
 
 from orion_gateway.config.kinds import Kind, fail, number, read_text
 from orion_gateway.config.suggest import closest
+from orion_gateway.values import HOP_BY_HOP
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FIELD_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
-HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-"""Fields of the connection (RFC 9110, section 7.6.1), which no edit reaches."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 FRAMING_FIELDS = frozenset(
     ("connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")

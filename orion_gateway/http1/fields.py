@@ -7,28 +7,15 @@ Names are lower-case bytes.
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from orion_gateway import values
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 """tchar of RFC 9110, section 5.6.2."""
 
-# RFC 9110, section 7.6.1, with the Proxy-Auth fields of section 11.7 and Proxy-Connection, which practice adds.
-HOP_BY_HOP = frozenset(
-    [
-        b"connection",
-        b"http2-settings",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authentication-info",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    ]
-)
+HOP_BY_HOP = frozenset(name.encode() for name in values.HOP_BY_HOP)
 
 # RFC 9110, section 6.5.1: fields of framing, routing, authentication, request modifiers, response controls and content
 # format are never taken from a trailer section.

@@ -16,9 +16,10 @@ docs/how-to/plugins.md goes from there to a published package. Names that are no
 from __future__ import annotations
 
 from orion_gateway.filters.filter import BodyNeed, Fetch, Fetched, buffered
+from orion_gateway.plugins.content import NoContentError
 from orion_gateway.plugins.fields import Fields
 from orion_gateway.plugins.plugin import Plugin
-from orion_gateway.plugins.request import NoContentError, Request
+from orion_gateway.plugins.request import Request
 from orion_gateway.plugins.response import PassingResponse, Response
 
 __all__ = [

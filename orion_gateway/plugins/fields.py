@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from multidict import CIMultiDict, MutableMultiMapping
 
+from orion_gateway.values import HOP_BY_HOP
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,23 +23,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token (RFC 9110, section 5.6.2)
 _VALUE = re.compile(r"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")  # section 5.5
-_OWN = frozenset(
-    [
-        "connection",
-        "content-length",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
+_OWN = HOP_BY_HOP | {"content-length", "host"}
 """What rendering writes: Host, and the fields of framing and of the connection (RFC 9110, section 7.6.1)."""
 
 _NONE: object = object()

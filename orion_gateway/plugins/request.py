@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
-import orjson
 from yarl import URL
 
+from orion_gateway.plugins.content import WithContent
 from orion_gateway.plugins.fields import Fields
 
 if TYPE_CHECKING:
@@ -19,23 +19,20 @@ if TYPE_CHECKING:
     from orion_gateway.filters.filter import BodyNeed, Exchange
 
 
-class NoContentError(RuntimeError):
-    """Content was asked for that was not declared, or has not been collected yet."""
-
-
-class Request(MutableMapping[str, Any]):
+class Request(WithContent, MutableMapping[str, Any]):
     """One request. As a mapping it holds what the plug-in keeps for this exchange: `request["tenant"] = tenant`.
 
     Text is decoded as UTF-8; bytes that are none are kept as `surrogateescape` keeps them.
     """
 
-    __slots__ = ("_body", "_cookies", "_headers", "_need", "_url", "exchange", "is_judged", "state", "ticket")
+    __slots__ = ("_cookies", "_headers", "_url", "exchange", "is_judged", "state", "ticket")
+
+    direction: ClassVar[str] = "request"
 
     def __init__(self, exchange: Exchange, need: BodyNeed) -> None:
         self.exchange = exchange
         """The gateway's own view of it."""
-        self._need = need
-        self._body: bytes | None = None
+        super().__init__(need)
         self._headers: Fields | None = None
         self._url: URL | None = None
         self._cookies: dict[str, str] | None = None
@@ -158,31 +155,6 @@ class Request(MutableMapping[str, Any]):
         """Keep a few words for the access log."""
         self.exchange.note(what)
 
-    # -- content -----------------------------------------------------------------------------------------------------
-
-    @property
-    def body(self) -> bytes:
-        """The whole content. Raises NoContentError unless `request_body` was declared, and before `on_request_body`."""
-        if self._body is None:
-            raise explain_no_content(self._need, "request")
-        return self._body
-
-    async def read(self) -> bytes:
-        """Return `body`."""
-        return self.body
-
-    async def text(self) -> str:
-        """Return the content as text. Raises UnicodeDecodeError when it is no UTF-8."""
-        return self.body.decode("utf-8")
-
-    async def json(self) -> Any:
-        """Return the JSON value that the content is. Raises ValueError when it is none."""
-        return orjson.loads(self.body)
-
-    def take_body(self, content: bytes) -> None:
-        """Take the content that was collected; the gateway's."""
-        self._body = content
-
     # -- what the plug-in keeps --------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> Any:
@@ -230,11 +202,3 @@ def _read_cookies(fields: list[bytes]) -> dict[str, str]:
             if equals:
                 cookies.setdefault(name.strip(), value.strip().strip('"'))
     return cookies
-
-
-def explain_no_content(need: BodyNeed, direction: str) -> NoContentError:
-    """Return the error for content that is not there; `direction` is `request` or `response`."""
-    if need.kind == "buffered":
-        return NoContentError(f"the content of the {direction} is there from on_{direction}_body on")
-    declared = f"{direction}_body = buffered(64 * 1024)"
-    return NoContentError(f"the plug-in does not declare that it needs the content of the {direction}: {declared}")

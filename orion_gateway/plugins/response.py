@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
 from orion_gateway.filters.filter import NO_BODY
+from orion_gateway.plugins.content import WithContent
 from orion_gateway.plugins.fields import Fields, encode_field
-from orion_gateway.plugins.request import explain_no_content
 from orion_gateway.values import Reply
 
 if TYPE_CHECKING:
@@ -68,16 +68,17 @@ class Response:
         return f"<Response {self.status}>"
 
 
-class PassingResponse:
+class PassingResponse(WithContent):
     """The response on its way to the client: of an endpoint, or the gateway's own."""
 
-    __slots__ = ("_body", "_head", "_headers", "_need")
+    __slots__ = ("_head", "_headers")
+
+    direction: ClassVar[str] = "response"
 
     def __init__(self, head: ResponseHead, need: BodyNeed = NO_BODY) -> None:
         self._head = head
-        self._need = need
+        super().__init__(need)
         self._headers: Fields | None = None
-        self._body: bytes | None = None
 
     @property
     def status(self) -> int:
@@ -95,29 +96,6 @@ class PassingResponse:
     def content_length(self) -> int | None:
         """Content-Length, or None while it is not known."""
         return self._head.content_length if self._head.content_length >= 0 else None
-
-    @property
-    def body(self) -> bytes:
-        """The whole content. Raises NoContentError unless `response_body` was declared, and in `on_response`."""
-        if self._body is None:
-            raise explain_no_content(self._need, "response")
-        return self._body
-
-    async def read(self) -> bytes:
-        """Return `body`."""
-        return self.body
-
-    async def text(self) -> str:
-        """Return the content as text. Raises UnicodeDecodeError when it is no UTF-8."""
-        return self.body.decode("utf-8")
-
-    async def json(self) -> Any:
-        """Return the JSON value that the content is. Raises ValueError when it is none."""
-        return orjson.loads(self.body)
-
-    def take_body(self, content: bytes) -> None:
-        """Take the content that was collected; the gateway's."""
-        self._body = content
 
     def __repr__(self) -> str:
         return f"<PassingResponse {self.status}>"

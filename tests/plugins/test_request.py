@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orion_gateway.filters.filter import NO_BODY, BodyNeed, buffered
-from orion_gateway.plugins.request import NoContentError, Request
+from orion_gateway.plugins.content import NoContentError
+from orion_gateway.plugins.request import Request
 from orion_gateway.testing.exchange import FakeExchange
 from orion_gateway.testing.messages import make_request_head
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orion_gateway.filters.filter import buffered
-from orion_gateway.plugins.request import NoContentError
+from orion_gateway.plugins.content import NoContentError
 from orion_gateway.plugins.response import PassingResponse, Response
 from orion_gateway.testing.messages import make_response_head
 from orion_gateway.values import Reply
