@@ -122,11 +122,13 @@ class Filtering:
         held = exchange.take_held()
         if held:
             self._request.feed(held)
+        if exchange.filtering is not self:  # refused
+            return False
         if exchange.request_done:
             self.end_request(now)
         elif self._gathers and exchange.awaits_continue:
             exchange.send_continue(now)
-        return not self._gathers
+        return exchange.filtering is self and not self._gathers
 
     def take_request(self, pieces: Sequence[Content], now: float) -> None:  # noqa: ARG002
         """Take content of the request."""

@@ -837,3 +837,32 @@ async def test_decisions_are_counted(filtered: Any, endpoint: Endpoint) -> None:
     counters = gateway.plane.take().counters
     assert counters["orion_filter_decisions_total", ("all", "refuses", "refused", "true")] == 1
     assert counters["orion_filter_decisions_total", ("all", "refuses", "allowed", "true")] == 1
+
+
+# -- what comes at the wrong time --------------------------------------------------------------------------------------
+
+
+async def test_content_that_is_refused_as_it_comes_with_the_head_reaches_no_endpoint(
+    filtered: Any, endpoint: Endpoint
+) -> None:
+    """The guard would say no, and the request would go its way all the same."""
+
+    class Objects(BodyStream):
+        def feed(self, pieces: Sequence[Content]) -> Any:
+            raise Refused(Reply(422, message="No."))
+
+    class Judges(Filter):
+        request_body = STREAM
+
+        def open_request(self, exchange: Exchange) -> BodyStream:
+            return Objects()
+
+    gateway = await filtered(Judges())
+    client = await gateway.ask(post(4) + b"abcd" + post(4) + b"abcd")
+    for _ in range(2):
+        head, _ = await read_response(client)
+        assert head.startswith(b"HTTP/1.1 422 ")
+    await settle()
+    assert not endpoint.has_visitor()
+    assert gateway.counts()["busy"] == 0
+    assert len(gateway.records) == 2
