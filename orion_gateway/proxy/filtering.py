@@ -212,11 +212,11 @@ class Filtering:
     def _let_early_go(self, now: float) -> None:
         """Pass on what came while the head was held, and read on."""
         exchange = self._exchange
-        if exchange.phase is Phase.ANSWERED:
-            return
         early, self._early = self._early, []
-        if early:
+        if early and exchange.filtering is self:
             exchange.take_response(early)
+        if exchange.filtering is not self:  # it has ended, or another answer has taken the place of this one
+            return
         if self._is_early_over:
             self._is_early_over = False
             exchange.complete_response(now)

@@ -866,3 +866,26 @@ async def test_content_that_is_refused_as_it_comes_with_the_head_reaches_no_endp
     assert not endpoint.has_visitor()
     assert gateway.counts()["busy"] == 0
     assert len(gateway.records) == 2
+
+
+async def test_content_that_is_refused_after_its_head_was_held_is_answered_once(
+    filtered: Any, endpoint: Endpoint
+) -> None:
+    """The second answer would be taken for the one to the next request of the connection."""
+
+    class WaitsOnce(Waits):
+        async def on_response(self, exchange: Exchange) -> None:
+            if not self.gates:
+                await self._wait()
+
+    waits = WaitsOnce(back=True)
+    gateway = await filtered(waits, Whole("response", lambda content: None, limit=1))
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    await until(lambda: waits.gates)
+    waits.gates[0].set_result(None)
+    head, _ = await read_response(client)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    await settle()
+    assert client.peek() == b""
+    assert len(gateway.records) == 1
