@@ -501,7 +501,7 @@ class Exchange(Relay):
             if self.filtering.is_busy and not connection.transport.is_closing():
                 # Not read from while a filter is at work: whoever has the connection next would wait for ever.
                 connection.transport.resume_reading()
-        connection.release(now, is_clean=self.request_done and self._is_reusable)
+        connection.release(now, is_clean=self._has_sent_request() and self._is_reusable)
         verdict = _FAILED if response.status >= 500 else _SUCCEEDED
         self._give_place_back(verdict, None, now)
         if is_filtered:
@@ -760,9 +760,13 @@ class Exchange(Relay):
             return False
         self.upstream = None
         self.upstream_duration = max(0.0, now - self._sent_at)
-        connection.discard(now, self.request_done and head.is_keep_alive and head.framing is not _UNTIL_CLOSE)
+        connection.discard(now, self._has_sent_request() and head.is_keep_alive and head.framing is not _UNTIL_CLOSE)
         self._give_place_back(_FAILED if head.status >= 500 else _SUCCEEDED, None, now, True, head.status)
         return True
+
+    def _has_sent_request(self) -> bool:
+        """Whether the endpoint has been sent everything: else it takes what comes next for the rest."""
+        return self.request_done and not self.owes_request
 
     def _plan_hedge(self) -> None:
         assert self.route is not None

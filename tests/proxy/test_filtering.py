@@ -889,3 +889,20 @@ async def test_content_that_is_refused_after_its_head_was_held_is_answered_once(
     await settle()
     assert client.peek() == b""
     assert len(gateway.records) == 1
+
+
+async def test_a_connection_that_is_owed_content_by_a_filter_is_not_used_again(
+    filtered: Any, endpoint: Endpoint
+) -> None:
+    """The endpoint would read the next request, of somebody else, as the rest of this one's content."""
+    doubles = Doubles("request", waits=True)
+    gateway = await filtered(doubles)
+    client = await gateway.ask(post(2) + b"ab")
+    upstream = await endpoint.accept()
+    await upstream.read_head()
+    await until(lambda: doubles.streams and doubles.streams[0].gates)
+    await upstream.send(OK)
+    assert (await read_response(client))[1] == b"hi"
+    await until(lambda: gateway.records)
+    assert gateway.counts()["idle"] == 0
+    assert await upstream.read_to_end() == b""
