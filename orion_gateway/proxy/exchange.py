@@ -888,6 +888,7 @@ class Exchange(Relay):
         if self.filtering is not None:
             self.filtering.stop()
             self.filtering = None
+            self.owes_request = False  # nobody wants what is still to come
         at = self.ran
         if at == 0:
             self.chain = self.plane.base

@@ -906,3 +906,31 @@ async def test_a_connection_that_is_owed_content_by_a_filter_is_not_used_again(
     await until(lambda: gateway.records)
     assert gateway.counts()["idle"] == 0
     assert await upstream.read_to_end() == b""
+
+
+async def test_content_that_comes_while_a_refusal_waits_is_read_away(filtered: Any, endpoint: Endpoint) -> None:
+    """The connection would break instead of saying why the content is refused."""
+
+    class Objects(BodyStream):
+        def feed(self, pieces: Sequence[Content]) -> Any:
+            raise Refused(Reply(422, message="No."))
+
+    class Judges(Filter):
+        request_body = STREAM
+
+        def open_request(self, exchange: Exchange) -> BodyStream:
+            return Objects()
+
+    waits = Waits(back=True)
+    gateway = await filtered(waits, Judges())
+    client = await gateway.ask(post(4) + b"ab")
+    await until(lambda: waits.gates)
+    await client.send(b"cd" + GET)
+    await settle()
+    waits.gates[0].set_result(None)
+    head, _ = await read_response(client)
+    assert head.startswith(b"HTTP/1.1 422 ")
+    await answer(await endpoint.accept())
+    await until(lambda: len(waits.gates) == 2)
+    waits.gates[1].set_result(None)
+    assert (await read_response(client))[1] == b"hi"
