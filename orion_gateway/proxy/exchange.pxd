@@ -47,6 +47,7 @@ cdef class Exchange(Relay):
     cdef bytes _bound
     cdef bint _has_interim
     cdef bint _has_passed
+    cdef bint _is_bare
     cdef bint _is_reusable
     cdef bytes _last_trailers
     cdef bint _place_returned

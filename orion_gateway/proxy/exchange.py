@@ -88,6 +88,7 @@ class Exchange(Relay):
         "_bound",
         "_has_interim",
         "_has_passed",
+        "_is_bare",
         "_is_reusable",
         "_last_trailers",
         "_place_returned",
@@ -156,6 +157,7 @@ class Exchange(Relay):
         self._last_trailers = b""
         self._whole: list[Payload] | None = None  # content that goes out only when all of it is there
         self._has_passed = False  # content of an answer from here has been through the filters
+        self._is_bare = False  # an answer from here goes out past the filters
         self._verdict = _SUCCEEDED
         self._reason: Reason | None = None
         self._state: dict[object, object] | None = None
@@ -676,6 +678,9 @@ class Exchange(Relay):
             return
         if reason is Reason.REQUEST_TIMEOUT:  # what did not come in time is not waited for once more
             self.downstream.keep_alive = False
+        if reason is Reason.DRAIN_CUT or (self.is_local and self._shown is not None):
+            # Filters have an answer from here already, or no time for one: they would hold this one, too.
+            self._is_bare = True
         self._stop_upstream(self._judge(reason), reason, now)
         self._fail_downstream(reason, now, status=status, message=message, headers=headers)
 
@@ -894,7 +899,7 @@ class Exchange(Relay):
             self.chain = self.plane.base
             at = 0 if self.chain is None else self.chain.count
         chain = self.chain
-        if chain is None:
+        if chain is None or self._is_bare:
             self._write_reply(status, content, headers)
             self._end_answer(verdict, reason, now)
             return

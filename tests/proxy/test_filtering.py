@@ -934,3 +934,34 @@ async def test_content_that_comes_while_a_refusal_waits_is_read_away(filtered: A
     await until(lambda: len(waits.gates) == 2)
     waits.gates[1].set_result(None)
     assert (await read_response(client))[1] == b"hi"
+
+
+async def test_an_answer_from_here_does_not_wait_for_its_filters_for_ever(filtered: Any, endpoint: Endpoint) -> None:
+    """The error that says that the time is over would wait for the same filter again."""
+    told: list[str] = []
+    waits = Waits(back=True)
+    gateway = await filtered(Marks(b"a", told), waits, timeouts=UpstreamTimeouts(total=5.0))
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    await until(lambda: waits.gates)
+    gateway.pass_time(6)
+    await until(lambda: len(waits.gates) == 2)
+    gateway.pass_time(1)
+    head, _ = await read_response(client)
+    assert head.startswith(b"HTTP/1.1 504 ")
+    await until(lambda: waits.gates[1].cancelled())
+    assert told == [">a", ".a"]
+    assert len(gateway.records) == 1
+
+
+async def test_what_is_cut_at_the_end_of_a_drain_waits_for_no_filter(filtered: Any, endpoint: Endpoint) -> None:
+    """The log would say that the client left, when it was sent away."""
+    waits = Waits(back=True)
+    gateway = await filtered(waits)
+    await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    await until(lambda: waits.gates)
+    gateway.connection.abort()
+    await until(lambda: gateway.records)
+    assert gateway.records[-1].reason is Reason.DRAIN_CUT
+    assert len(waits.gates) == 1
