@@ -272,6 +272,9 @@ class Exchange(Relay):
             self._end_tunnel(now)
         else:
             self._stop_upstream(_ABANDONED, Reason.CLIENT_GONE, now)
+            if not self._has_begun:  # filters may hold an answer
+                self._forget_answer()
+                self.status = 0
             self._finish(_ABANDONED, Reason.CLIENT_GONE, now)
 
     # -- what the endpoint's side tells (attempt.Attempt) -----------------------------------------------------------

@@ -965,3 +965,18 @@ async def test_what_is_cut_at_the_end_of_a_drain_waits_for_no_filter(filtered: A
     await until(lambda: gateway.records)
     assert gateway.records[-1].reason is Reason.DRAIN_CUT
     assert len(waits.gates) == 1
+
+
+async def test_a_client_that_leaves_while_a_filter_holds_its_answer_is_logged_as_gone(
+    filtered: Any, endpoint: Endpoint
+) -> None:
+    """The log would count answers as given that nobody got."""
+    waits = Waits(back=True)
+    gateway = await filtered(waits)
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    await until(lambda: waits.gates)
+    client.close()
+    await until(lambda: gateway.records)
+    assert gateway.records[-1].line["status"] == 499
+    assert gateway.records[-1].reason is Reason.CLIENT_GONE
