@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from orion_gateway.filters.filter import Refused
+from orion_gateway.filters.filter import BodyStream, Refused
 from orion_gateway.proxy import chain as chains
 from orion_gateway.proxy.deadline import Phase
 from orion_gateway.proxy.stepping import begin
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from orion_gateway.filters.filter import BodyStream, Content
+    from orion_gateway.filters.filter import Content
     from orion_gateway.proxy.chain import Chain, Step
     from orion_gateway.proxy.exchange import Exchange
 
@@ -104,12 +104,20 @@ class Filtering:
         keeps_length = True
         for step, need in self._chain.request_needs:
             made = step.filter
-            if need.kind == "stream":
-                stream = made.open_request(exchange)
-                if stream is not None:
-                    stages.append(_Passing(stream, step, exchange))
-                    keeps_length = keeps_length and stream.keeps_length
-            elif made.wants_request(exchange):
+            is_stream = need.kind == "stream"
+            try:
+                wanted = made.open_request(exchange) if is_stream else made.wants_request(exchange)
+            except Exception:
+                refusal, wanted = step.take_failure(exchange), None
+                if refusal is not None:
+                    for stage in stages:
+                        stage.close()
+                    exchange.answer(refusal, now)
+                    return False
+            if isinstance(wanted, BodyStream):
+                stages.append(_Passing(wanted, step, exchange))
+                keeps_length = keeps_length and wanted.keeps_length
+            elif wanted:
                 too_large = Reply(413, reason=Reason.REQUEST_TOO_LARGE)
                 stages.append(_Gathering(made.on_request_body, step, exchange, need.limit, too_large))
                 self._gathers = True
@@ -174,12 +182,19 @@ class Filtering:
         keeps_length, gathers = True, False
         for step, need in self._chain.response_needs:
             made = step.filter
-            if need.kind == "stream":
-                stream = made.open_response(exchange)
-                if stream is not None:
-                    stages.append(_Passing(stream, step, exchange))
-                    keeps_length = keeps_length and stream.keeps_length
-            elif made.wants_response(exchange):
+            is_stream = need.kind == "stream"
+            try:
+                wanted = made.open_response(exchange) if is_stream else made.wants_response(exchange)
+            except Exception:
+                refusal, wanted = step.take_failure(exchange), None
+                if refusal is not None and not exchange.is_local:
+                    # Said where content would be refused: nothing of it, nor the head, has gone out there.
+                    stages.append(_Gathering(partial(_refuse_with, refusal), step, exchange, -1, refusal))
+                    gathers = True
+            if isinstance(wanted, BodyStream):
+                stages.append(_Passing(wanted, step, exchange))
+                keeps_length = keeps_length and wanted.keeps_length
+            elif wanted:
                 too_large = Reply(
                     502, message="The answer is larger than a filter takes.", reason=Reason.HTTP_RESPONSE_INCOMPLETE
                 )
@@ -367,6 +382,10 @@ class _Gathering(_Stage):
 
     def close(self) -> None:
         self._gathered = []
+
+
+def _refuse_with(reply: Reply, exchange: Exchange, content: bytes) -> Reply:  # noqa: ARG001 (as a filter's hook)
+    return reply
 
 
 class _Pipe:

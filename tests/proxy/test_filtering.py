@@ -980,3 +980,42 @@ async def test_a_client_that_leaves_while_a_filter_holds_its_answer_is_logged_as
     await until(lambda: gateway.records)
     assert gateway.records[-1].line["status"] == 499
     assert gateway.records[-1].reason is Reason.CLIENT_GONE
+
+
+@pytest.mark.parametrize("direction", ["request", "response"])
+@pytest.mark.parametrize("hook", ["open", "wants"])
+@pytest.mark.parametrize("decides", [False, True])
+async def test_a_filter_that_fails_to_say_whether_it_wants_content_is_as_any_that_fails(
+    filtered: Any, endpoint: Endpoint, direction: str, hook: str, decides: bool
+) -> None:
+    """The endpoint would be blamed for it, or a mistake in what shapes would take the route down."""
+
+    class Broken(Filter):
+        def __init__(self) -> None:
+            self.decides = decides  # type: ignore[misc]
+            need = STREAM if hook == "open" else buffered(100)
+            if direction == "request":
+                self.request_body = need
+            else:
+                self.response_body = need
+
+        def _fail(self, exchange: Exchange) -> Any:
+            raise ValueError("the filter is broken")
+
+        open_request = open_response = wants_request = wants_response = _fail
+
+    gateway = await filtered(Marks(b"a"), Broken())
+    client = await gateway.ask(post(2) + b"ab")
+    if not decides or direction == "response":
+        upstream = await endpoint.accept()
+        await upstream.read_head()
+        assert await upstream.read(2) == b"ab"
+        await upstream.send(OK)
+    head, content = await read_response(client)
+    assert ways(head) == [b"a"]
+    if decides:
+        assert head.startswith(b"HTTP/1.1 503 ")
+    else:
+        assert content == b"hi"
+    await until(lambda: gateway.records)
+    assert "broken failed" in str(gateway.records[-1].line["notes"])
