@@ -610,6 +610,12 @@ class Exchange(Relay):
         """Give the answer of a filter instead of what was under way, or cut what has begun."""
         if self.phase is _ANSWERED:
             return
+        try:
+            headers = fields_of(reply)
+        except ValueError as error:
+            log.error("a filter's answer cannot be sent", id=self.request_id().decode("ascii"), error=str(error))
+            self.fail(Reason.PROXY_INTERNAL_ERROR, now)
+            return
         reason: Reason | None = reply.reason if reply.status >= 400 else None
         self._stop_upstream(_ABANDONED, reason, now)
         if self._has_begun:
@@ -617,7 +623,6 @@ class Exchange(Relay):
             return
         self._forget_answer()
         verdict = _ABANDONED if self.attempts else _REFUSED
-        headers = fields_of(reply)
         if reply.content is None and reply.status >= 400:
             self._answer_error(reply.status, reply.reason, verdict, now, reply.message or None, headers)
         else:

@@ -1019,3 +1019,13 @@ async def test_a_filter_that_fails_to_say_whether_it_wants_content_is_as_any_tha
         assert content == b"hi"
     await until(lambda: gateway.records)
     assert "broken failed" in str(gateway.records[-1].line["notes"])
+
+
+async def test_a_field_of_a_refusal_by_content_cannot_break_out_of_its_line(filtered: Any, endpoint: Endpoint) -> None:
+    """The client would wait for an answer that nobody gives any more."""
+    gateway = await filtered(Whole("response", lambda content: Reply(422, ((b"X-A", b"1\r\nX-B: 2"),))))
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    head, _ = await read_response(client)
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"X-B" not in head
