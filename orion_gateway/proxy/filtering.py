@@ -180,7 +180,12 @@ class Filtering:
         assert response is not None
         stages: list[_Stage] = []
         keeps_length, gathers = True, False
+        steps = self._chain.steps
+        if exchange.is_local and exchange.ran:
+            steps = steps[: exchange.ran]  # the others have not seen the request
         for step, need in self._chain.response_needs:
+            if step not in steps:
+                continue
             made = step.filter
             is_stream = need.kind == "stream"
             try:

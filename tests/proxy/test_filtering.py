@@ -1029,3 +1029,10 @@ async def test_a_field_of_a_refusal_by_content_cannot_break_out_of_its_line(filt
     head, _ = await read_response(client)
     assert head.startswith(b"HTTP/1.1 500 ")
     assert b"X-B" not in head
+
+
+async def test_content_of_an_answer_passes_no_filter_that_the_request_did_not_pass(filtered: Any) -> None:
+    """A filter would see the answer to a request that it never saw."""
+    gateway = await filtered(Refuses(Reply(403, (), b"no")), Doubles("response"), Whole("response", lambda _: b"yes"))
+    _, content = await read_response(await gateway.ask(GET))
+    assert content == b"no"
