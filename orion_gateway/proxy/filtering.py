@@ -285,7 +285,9 @@ class Filtering:
         waited, self._waited = self._waited, None
         if waited is not None:
             waited.cancel()
-        for pipe in (self._request, self._response):
+        pipes = self._request, self._response
+        self._request = self._response = None  # they hold this, and content, which may be large
+        for pipe in pipes:
             if pipe is not None:
                 pipe.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -1036,3 +1037,26 @@ async def test_content_of_an_answer_passes_no_filter_that_the_request_did_not_pa
     gateway = await filtered(Refuses(Reply(403, (), b"no")), Doubles("response"), Whole("response", lambda _: b"yes"))
     _, content = await read_response(await gateway.ask(GET))
     assert content == b"no"
+
+
+@pytest.mark.parametrize("direction", ["request", "response"])
+async def test_nothing_is_kept_of_content_when_the_exchange_has_ended(
+    filtered: Any, endpoint: Endpoint, direction: str
+) -> None:
+    """Each large document would stay in memory until the collector comes, which looks seldom."""
+    whole = Whole(direction, lambda content: None)
+    gateway = await filtered(whole, Doubles(direction))
+    gc.collect()
+    gc.disable()
+    try:
+        client = await gateway.ask(post(2) + b"ab")
+        upstream = await endpoint.accept()
+        await upstream.read_head()
+        await upstream.send(OK)
+        await read_response(client)
+        await until(lambda: gateway.records)
+        await settle()
+        pipes = [one for one in gc.get_objects() if type(one).__name__ in ("_Pipe", "Filtering", "_Gathering")]
+        assert pipes == []
+    finally:
+        gc.enable()
