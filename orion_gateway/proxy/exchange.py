@@ -714,7 +714,8 @@ class Exchange(Relay):
 
     def _judge(self, reason: Reason) -> Verdict:
         """Return whose fault it is: a verdict about the service only where that is at fault."""
-        if reason in UPSTREAM_FAULTS:
+        # The time of an exchange may also be over because a filter has taken it.
+        if reason in UPSTREAM_FAULTS and not (reason is Reason.HTTP_RESPONSE_TIMEOUT and self.phase is _FILTERING):
             return _FAILED
         return _ABANDONED if self.attempts else _REFUSED
 

@@ -1060,3 +1060,19 @@ async def test_nothing_is_kept_of_content_when_the_exchange_has_ended(
         assert pipes == []
     finally:
         gc.enable()
+
+
+async def test_time_that_a_filter_takes_is_not_held_against_the_endpoint(filtered: Any, endpoint: Endpoint) -> None:
+    """A slow filter would open the circuit of a service that answers well, and have its endpoints ejected."""
+    waits = Waits(back=True)
+    gateway = await filtered(waits, timeouts=UpstreamTimeouts(total=5.0))
+    await gateway.ask(GET)
+    upstream = await endpoint.accept()
+    await upstream.read_head()
+    await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    await until(lambda: waits.gates)
+    gateway.pass_time(6)
+    await until(lambda: len(waits.gates) == 2)
+    counters = gateway.plane.take().counters
+    labels = [key[1] for key in counters if key[0] == "orion_upstream_attempts_total"]
+    assert labels == [("users", "abandoned", "http_response_timeout")]
