@@ -905,7 +905,9 @@ class Exchange(Relay):
             self.owes_request = False  # nobody wants what is still to come
         at = self.ran
         if at == 0:
-            self.chain = self.plane.base
+            live = self.route
+            # A route without filters has switched off what answers of no route get.
+            self.chain = None if live is not None and live.chain is None else self.plane.base
             at = 0 if self.chain is None else self.chain.count
         chain = self.chain
         if chain is None or self._is_bare:

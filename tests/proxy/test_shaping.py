@@ -155,6 +155,18 @@ async def test_fields_for_browsers_are_on_every_answer(start_gateway: StartGatew
         assert b"Strict-Transport-Security" not in head  # this is no https
 
 
+async def test_a_route_that_switches_fields_for_browsers_off_has_none_on_its_own_answers(
+    start_gateway: StartGateway,
+) -> None:
+    """A widget made to be framed could not be, as soon as the gateway answers for it."""
+    gateway = await start_gateway(
+        routes=[make_route("/off", Respond(), name="off")], settings=PlaneSettings(base_filters=(SECURITY,))
+    )
+    head, _ = await ask(gateway, b"GET /off HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"X-Frame-Options" not in head
+
+
 @pytest.mark.parametrize(
     ("trusted", "said", "is_secure"), [(True, b"https", True), (True, b"ftp", False), (False, b"https", False)]
 )
