@@ -230,7 +230,7 @@ def walk_back(exchange: Exchange, chain: Chain, at: int, now: float) -> bool:
                 exchange.open_filtering(chain).wait_response(waited, step, at, now)
                 return False
             verdict = step.result_of(waited, exchange)
-        if isinstance(verdict, Reply) and not exchange.is_local:
+        if isinstance(verdict, Reply) and step.enforces and not exchange.is_local:
             exchange.answer(verdict, now)
             return False
     return True

@@ -86,7 +86,7 @@ class Filtering:
             self._waited = None
             now = monotonic()
             failed = step.result_of(done, exchange)
-            if isinstance(failed, Reply) and not exchange.is_local:
+            if isinstance(failed, Reply) and step.enforces and not exchange.is_local:
                 exchange.answer(failed, now)
             elif chains.walk_back(exchange, self._chain, at, now):
                 self.has_response = False
@@ -109,7 +109,7 @@ class Filtering:
                 wanted = made.open_request(exchange) if is_stream else made.wants_request(exchange)
             except Exception:
                 refusal, wanted = step.take_failure(exchange), None
-                if refusal is not None:
+                if refusal is not None and step.enforces:
                     for stage in stages:
                         stage.close()
                     exchange.answer(refusal, now)
@@ -192,7 +192,7 @@ class Filtering:
                 wanted = made.open_response(exchange) if is_stream else made.wants_response(exchange)
             except Exception:
                 refusal, wanted = step.take_failure(exchange), None
-                if refusal is not None and not exchange.is_local:
+                if refusal is not None and step.enforces and not exchange.is_local:
                     # Said where content would be refused: nothing of it, nor the head, has gone out there.
                     stages.append(_Gathering(partial(_refuse_with, refusal), step, exchange, -1, refusal))
                     gathers = True
@@ -382,7 +382,10 @@ class _Gathering(_Stage):
 
     def settle(self, result: object) -> Sequence[Content]:
         if isinstance(result, Reply):
-            raise Refused(result)
+            refusal = self._step.take_verdict(result, self._exchange)
+            if refusal is not None:
+                raise Refused(refusal)
+            result = None  # it would have refused, and is only watched
         if result is None:
             return (self._content,) if self._content else ()
         return result if isinstance(result, tuple) else (result,) if result else ()  # type: ignore[return-value,unused-ignore]

@@ -1076,3 +1076,40 @@ async def test_time_that_a_filter_takes_is_not_held_against_the_endpoint(filtere
     counters = gateway.plane.take().counters
     labels = [key[1] for key in counters if key[0] == "orion_upstream_attempts_total"]
     assert labels == [("users", "abandoned", "http_response_timeout")]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("direction", ["request", "response"])
+async def test_a_verdict_about_content_that_is_not_enforced_is_counted_only(
+    filtered: Any, endpoint: Endpoint, monkeypatch: Any, direction: str, fails: bool
+) -> None:
+    """A rule that is only being tried out would refuse what its users send."""
+
+    def judge(content: bytes) -> Reply:
+        if fails:
+            raise ValueError("the filter is broken")
+        return Reply(422)
+
+    guard = Whole(direction, judge)
+    guard.decides = True  # type: ignore[misc]
+    gateway = await filtered(use(monkeypatch, guard, "guard", enforce=False))
+    client = await gateway.ask(post(2) + b"ab")
+    upstream = await endpoint.accept()
+    await upstream.read_head()
+    assert await upstream.read(2) == b"ab"
+    await upstream.send(OK)
+    assert (await read_response(client))[1] == b"hi"
+    await until(lambda: gateway.records)
+    assert f"guard would have answered {503 if fails else 422}" in str(gateway.records[-1].line["notes"])
+    counters = gateway.plane.take().counters
+    assert counters["orion_filter_decisions_total", ("all", "guard", "refused", "false")] == 1
+
+
+async def test_a_guard_of_responses_that_is_not_enforced_may_fail(
+    filtered: Any, endpoint: Endpoint, monkeypatch: Any
+) -> None:
+    """A rule that is only being tried out would take the route down."""
+    gateway = await filtered(use(monkeypatch, Fails("on_response", decides=True), "guard", enforce=False))
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    assert (await read_response(client))[1] == b"hi"
