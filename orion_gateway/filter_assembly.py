@@ -261,7 +261,7 @@ def _make_plain(value: object) -> object:
 
 
 def find_folder(loaded: Loaded) -> str:
-    """Return the folder of the table, where references of it are looked for first."""
+    """Return the folder of the table, where references of it are looked for last."""
     return str(loaded.files[0].resolve().parent)
 
 

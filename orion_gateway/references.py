@@ -1,8 +1,7 @@
 """Find what `module:name` in a table means: the object, or the reason why there is none, for the person who wrote it.
 
-The folder of the table is searched first, as Python searches that of a script. Once the module stands, the folder goes
-to the end of `sys.path`: what the module imports later is still found, and no file beside a table can stand in for a
-module that the gateway itself has not imported yet.
+Modules are looked for where Python looks, and last in the folder of the table: last, so that no file beside a table can
+stand in for a module of the gateway, of a library or of Python itself.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import importlib
 import re
 import sys
 import traceback
+from difflib import get_close_matches
 from pathlib import Path
 
 _REFERENCE = re.compile(r"(?!\d)\w+(\.(?!\d)\w+)*:(?!\d)\w+(\.(?!\d)\w+)*")
@@ -32,7 +32,7 @@ def is_reference(text: str) -> bool:
 
 
 def find_reference(reference: str, folder: str) -> object:
-    """Import the module of `module:name`, `folder` searched first, and return what the name means in it.
+    """Import the module of `module:name`, `folder` searched last, and return what the name means in it.
 
     Raises:
         ReferenceFault: it has another form, or there is no such module or name, or importing it failed.
@@ -45,31 +45,31 @@ def find_reference(reference: str, folder: str) -> object:
         try:
             found = getattr(found, name)
         except AttributeError:
+            meant = get_close_matches(name, dir(found), 1)
             hint = f"it was read from {_tell_file(module_name)}"
+            if meant := get_close_matches(name, dir(found), 1):
+                hint += f'; did you mean "{meant[0]}"?'
             raise ReferenceFault(f'the module "{module_name}" has no "{path}"', hint) from None
     return found
 
 
 def _import(module_name: str, folder: str) -> object:
-    sys.path.insert(0, folder)
+    if folder not in sys.path:
+        sys.path.append(folder)
     # A file that was written a moment ago is not in the finders' lists of what is there.
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            hint = f"it was looked for in {folder}, then where Python finds modules"
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            hint = f"it was looked for where Python finds modules, then in {folder}"
             raise ReferenceFault(f'there is no module "{error.name}"', hint) from None
         raise _tell_failure(module_name, error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _tell_failure(module_name, error) from error
-    finally:
-        sys.path.remove(folder)
-        if folder not in sys.path:
-            sys.path.append(folder)
 
 
-def _tell_failure(module_name: str, error: Exception) -> ReferenceFault:
+def _tell_failure(module_name: str, error: BaseException) -> ReferenceFault:
     """Say what went wrong in somebody else's code, and in which line of it."""
     return ReferenceFault(f'the module "{module_name}" cannot be imported: {describe(error)}', locate(error))
 
@@ -93,4 +93,4 @@ def locate(error: BaseException) -> str:
 
 def _tell_file(module_name: str) -> str:
     file = getattr(sys.modules.get(module_name), "__file__", None)
-    return str(Path(file)) if file else "a package without files"
+    return str(Path(file)) if file else "no file"

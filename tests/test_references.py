@@ -44,21 +44,21 @@ def test_a_reference_is_a_module_a_colon_and_a_name(text: str, expected: bool) -
     assert is_reference(text) is expected
 
 
-def test_the_folder_of_the_table_is_searched_first(tmp_path: Path) -> None:
-    """A plug-in beside the table would lose against anything that is installed under its name."""
-    (tmp_path / "wave.py").write_text("def greet(): return 'ours'\n")
-    sys.modules.pop("wave", None)
-    greet = find_reference("wave:greet", str(tmp_path))
+def test_what_is_beside_the_table_is_found(tmp_path: Path) -> None:
+    """A plug-in would have to be packaged before it could be tried."""
+    (tmp_path / "beside.py").write_text("def greet(): return 'ours'\n")
+    greet = find_reference("beside:greet", str(tmp_path))
     assert callable(greet)
     assert greet() == "ours"
 
 
-def test_later_imports_of_the_gateway_are_not_shadowed(tmp_path: Path) -> None:
-    """A file `colorsys.py` beside the table would be taken for the standard library's."""
-    (tmp_path / "mine.py").write_text("x = 1\n")
+def test_no_file_beside_the_table_stands_in_for_a_module_of_python(tmp_path: Path) -> None:
+    """A file `colorsys.py` beside the table would be taken for the standard library's, by plug-ins and by us."""
+    (tmp_path / "mine.py").write_text("import colorsys\nx = 1\n")
     (tmp_path / "colorsys.py").write_text("raise RuntimeError('shadowed')\n")
     sys.modules.pop("colorsys", None)
     find_reference("mine:x", str(tmp_path))
+    find_reference("colorsys:rgb_to_hsv", str(tmp_path))
     import colorsys
 
     assert colorsys.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)
@@ -83,7 +83,7 @@ def test_a_missing_module_is_told_with_where_it_was_looked_for(tmp_path: Path) -
     """The author would not know which folder is meant."""
     fault = fault_of("no_such_module_here:X", tmp_path)
     assert str(fault) == 'there is no module "no_such_module_here"'
-    assert fault.hint == f"it was looked for in {tmp_path}, then where Python finds modules"
+    assert fault.hint == f"it was looked for where Python finds modules, then in {tmp_path}"
 
 
 def test_a_module_missing_within_the_module_is_told_with_the_line_that_wants_it(tmp_path: Path) -> None:
@@ -110,6 +110,16 @@ def test_a_missing_name_is_told_with_the_file_that_lacks_it(tmp_path: Path) -> N
     fault = fault_of("empty_one:Hello", tmp_path)
     assert str(fault) == 'the module "empty_one" has no "Hello"'
     assert fault.hint == f"it was read from {tmp_path / 'empty_one.py'}"
+    (tmp_path / "greeting.py").write_text("class Hello: pass\n")
+    assert fault_of("greeting:Helo", tmp_path).hint.endswith('greeting.py; did you mean "Hello"?')
+
+
+def test_a_module_that_leaves_does_not_end_the_check(tmp_path: Path) -> None:
+    """A script named by mistake, which ends with `sys.exit()`, would end the gateway without a word."""
+    (tmp_path / "a_script.py").write_text("import sys\nsys.exit(3)\n")
+    fault = fault_of("a_script:main", tmp_path)
+    assert str(fault) == 'the module "a_script" cannot be imported: SystemExit: 3'
+    assert fault.hint == f"at {tmp_path / 'a_script.py'}:2"
 
 
 def test_a_foreign_text_is_one_line_of_bounded_length() -> None:

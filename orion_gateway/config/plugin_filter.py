@@ -32,7 +32,7 @@ class PluginConfig(Table):
 
     use: Reference = key(
         REQUIRED,
-        "What makes it: a module, a colon, and a class or function in it. The folder of the table is searched first.",
+        "What makes it: a module, a colon, and a class or function in it. The folder of the table is searched last.",
         "hello:Hello",
     )
     timeout: Timeout = key("5s", "How long one of its hooks may wait.", "500ms")

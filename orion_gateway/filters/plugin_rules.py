@@ -18,7 +18,7 @@ class PluginRules:
     use: str
     """`module:factory`."""
     folder: str
-    """That of the table, which is searched first."""
+    """That of the table, which is searched last."""
     keys: Mapping[str, object] = field(default_factory=dict)
     """The plug-in's own, as the table has them."""
     timeout: float | None = 5.0

@@ -26,9 +26,9 @@ from aiohttp import hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from orion_gateway.imported import NotImportableError, describe_error, import_named
 from orion_gateway.proxy.memory_transport import connect
 from orion_gateway.proxy.reply import render_error
+from orion_gateway.references import ReferenceFault, describe, find_reference, locate
 from orion_gateway.values import Reason
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class ApplicationError(Exception):
 async def load_application(use: ApplicationUse) -> web.Application:
     """Import the module and call the factory; raises ApplicationError."""
     try:
-        factory = import_named(use.use, use.folder)
-    except NotImportableError as error:
-        raise ApplicationError(str(error)) from error
+        factory = find_reference(use.use, use.folder)
+    except ReferenceFault as fault:
+        raise ApplicationError(f"{fault} ({fault.hint})" if fault.hint else str(fault)) from fault
     name = use.use.partition(":")[2]
     if not callable(factory):
         raise ApplicationError(f'"{name}" cannot be called: it is no factory of an application')
@@ -82,10 +82,16 @@ async def load_application(use: ApplicationUse) -> web.Application:
         if inspect.isawaitable(made):
             made = await made
     except (Exception, SystemExit) as error:
-        raise ApplicationError(f'"{name}" failed: {describe_error(error)}') from error
+        raise ApplicationError(f'"{name}" failed: {_tell(error)}') from error
     if not isinstance(made, web.Application):
         raise ApplicationError(f'"{name}" returned {type(made).__name__} and no aiohttp.web.Application')
     return made
+
+
+def _tell(error: BaseException) -> str:
+    """Return what the application's code raised, and where."""
+    place = locate(error)
+    return f"{describe(error)} ({place})" if place else describe(error)
 
 
 class LiveApplication:
@@ -111,7 +117,7 @@ class LiveApplication:
             await self._leave(runner)
             if not isinstance(error, Exception):
                 raise
-            raise ApplicationError(f"its start failed: {describe_error(error)}") from error
+            raise ApplicationError(f"its start failed: {_tell(error)}") from error
         server = runner.server
         assert server is not None
         server.request_factory = _wrap_factory(server.request_factory)

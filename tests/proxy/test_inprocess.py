@@ -864,17 +864,21 @@ def unstartable() -> web.Application:
 @pytest.mark.parametrize(
     ("factory", "use", "said"),
     [
-        (hello, "no_such_module:make", 'there is no module "no_such_module", neither installed nor in /the/table'),
+        (
+            hello,
+            "no_such_module:make",
+            'there is no module "no_such_module" (it was looked for where Python finds modules, then in /the/table)',
+        ),
         (hello, "orion_gateway.none.x:make", 'there is no module "orion_gateway.none"'),
         (
             hello,
             "application_under_test:male",
-            '"application_under_test" (built in) has no "male"; did you mean "make"?',
+            'the module "application_under_test" has no "male" (it was read from no file; did you mean "make"?)',
         ),
-        (broken, USE, '"make" failed: ZeroDivisionError: no (' + __file__),
+        (broken, USE, '"make" failed: ZeroDivisionError: no (at ' + __file__),
         (lambda: 3, USE, '"make" returned int and no aiohttp.web.Application'),
         (3, USE, '"make" cannot be called'),
-        (unstartable, USE, "its start failed: ConnectionRefusedError: the database (" + __file__),
+        (unstartable, USE, "its start failed: ConnectionRefusedError: the database (at " + __file__),
     ],
 )
 async def test_what_keeps_it_from_running_is_said(
@@ -904,9 +908,9 @@ async def test_modules_beside_the_table_are_found_and_never_stand_in_for_others(
     await live.start()
     await live.stop()
     assert sys.path[-1] == str(tmp_path)
-    with pytest.raises(ApplicationError, match=r'importing "imports_nothing" failed: ModuleNotFoundError: .*line 2\)'):
+    with pytest.raises(ApplicationError, match=r'"imports_nothing" cannot be imported: ModuleNotFoundError: .*py:2\)'):
         await use("imports_nothing").start()
-    with pytest.raises(ApplicationError, match=r'importing "wrong" failed: SyntaxError: .*wrong\.py, line 1\)'):
+    with pytest.raises(ApplicationError, match=r'"wrong" cannot be imported: SyntaxError: .*wrong\.py:1\)'):
         await use("wrong").start()
     for name in ("beside_the_table",):
         sys.modules.pop(name)
