@@ -186,8 +186,13 @@ class PluginFilter(Filter):
                 timeout = self.rules.timeout
                 async with asyncio.timeout(timeout) as limit:
                     steps.answer = await steps
-        except asyncio.CancelledError:
-            self._leave_open(request)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self._leave_open(request)
+            else:
+                # Nobody gave the hook up: what it waited for was cancelled.
+                self._settle(request, steps.seconds, error)
             raise
         except Exception as error:
             failure = error
@@ -205,7 +210,7 @@ class PluginFilter(Filter):
         if seconds >= self.blocked and not self._watch.was_told(began):
             self._warn_blocked(request.route, seconds, ())
 
-    def _settle(self, request: Request, seconds: float, error: Exception | None) -> None:
+    def _settle(self, request: Request, seconds: float, error: BaseException | None) -> None:
         """Count a call, and judge it."""
         route = request.route
         counts = self._counts.get(route)
@@ -231,7 +236,7 @@ class PluginFilter(Filter):
             return
         self._judge(request, is_good, seconds, error)
 
-    def _judge(self, request: Request, is_good: bool, seconds: float, error: Exception | None) -> None:
+    def _judge(self, request: Request, is_good: bool, seconds: float, error: BaseException | None) -> None:
         """Tell the watch how an exchange went; once for each."""
         if request.is_judged:
             return
@@ -245,7 +250,7 @@ class PluginFilter(Filter):
             request.is_judged = True
             self.standing.give_back(request.ticket)
 
-    def _tell_change(self, route: str, seconds: float, error: Exception | None) -> None:
+    def _tell_change(self, route: str, seconds: float, error: BaseException | None) -> None:
         """Say in the log that it was disabled or enabled, and why."""
         use = self.rules.use
         if self.standing.standing is Standing.ENABLED:

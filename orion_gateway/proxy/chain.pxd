@@ -22,6 +22,7 @@ cdef class Step:
     cdef object show(self, object exchange)
     cpdef object result_of(self, object waited, object exchange)
     cpdef object take_verdict(self, object verdict, object exchange)
+    cpdef object refusal_of(self, object shown, object exchange)
     cpdef object take_failure(self, object exchange)
 
 

@@ -6,6 +6,7 @@ raises is counted and logged: one that decides refuses then, one that shapes is 
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +18,6 @@ from orion_gateway.proxy.stepping import begin
 from orion_gateway.values import Reason, Reply
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Iterable
 
     from orion_gateway.filters.filter import BodyNeed, Report
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LOG_EVERY = 1.0
 """Seconds between two lines about failures of one filter."""
+
+FAILURES = (Exception, asyncio.CancelledError)
+"""What a hook fails with. Whoever waits for something that was cancelled is cancelled too, by nobody here."""
 
 log = structlog.get_logger()
 
@@ -71,21 +74,21 @@ class Step:
         """Return what `on_request` says: None, a Reply, or something to wait for."""
         try:
             return self._hook(exchange)
-        except Exception:
+        except FAILURES:
             return self.take_failure(exchange)
 
     def show(self, exchange: Exchange) -> object:
         """Return what `on_response` says: None, a Reply when it failed and must not, or something to wait for."""
         try:
             return self._hook_back(exchange)
-        except Exception:
+        except FAILURES:
             return self.take_failure(exchange)
 
     def result_of(self, waited: asyncio.Future[object], exchange: Exchange) -> object:
         """Return what a hook that waited says."""
         try:
             return waited.result()
-        except Exception:
+        except FAILURES:
             return self.take_failure(exchange)
 
     def answer_preflight(self, exchange: Exchange) -> Reply:
@@ -115,6 +118,12 @@ class Step:
         self.affected.note(str(exchange.client_address() or "unknown"), verdict.status, latest)
         exchange.note(f"{self.name} would have answered {verdict.status}")
         return None
+
+    def refusal_of(self, shown: object, exchange: Exchange) -> Reply | None:
+        """Return the answer to give instead of a response, when the hook that was shown it failed and must not."""
+        if not isinstance(shown, Reply) or exchange.is_local:
+            return None
+        return self.take_verdict(shown, exchange)
 
     def take_failure(self, exchange: Exchange) -> Reply | None:
         """A hook has raised: say so, and return the refusal where the filter decides."""
@@ -230,8 +239,9 @@ def walk_back(exchange: Exchange, chain: Chain, at: int, now: float) -> bool:
                 exchange.open_filtering(chain).wait_response(waited, step, at, now)
                 return False
             verdict = step.result_of(waited, exchange)
-        if isinstance(verdict, Reply) and step.enforces and not exchange.is_local:
-            exchange.answer(verdict, now)
+        refusal = step.refusal_of(verdict, exchange)
+        if refusal is not None:
+            exchange.answer(refusal, now)
             return False
     return True
 

@@ -59,7 +59,7 @@ class Filtering:
         exchange.block_request(now)
 
         def go_on(done: asyncio.Future[object]) -> None:
-            if self._waited is not done or done.cancelled():
+            if self._waited is not done:
                 return
             self._waited = None
             now = monotonic()
@@ -81,13 +81,13 @@ class Filtering:
         self._hold(now)
 
         def go_on(done: asyncio.Future[object]) -> None:
-            if self._waited is not done or done.cancelled():
+            if self._waited is not done:
                 return
             self._waited = None
             now = monotonic()
-            failed = step.result_of(done, exchange)
-            if isinstance(failed, Reply) and step.enforces and not exchange.is_local:
-                exchange.answer(failed, now)
+            refusal = step.refusal_of(step.result_of(done, exchange), exchange)
+            if refusal is not None:
+                exchange.answer(refusal, now)
             elif chains.walk_back(exchange, self._chain, at, now):
                 self.has_response = False
                 exchange.pass_response(now)
@@ -382,10 +382,10 @@ class _Gathering(_Stage):
 
     def settle(self, result: object) -> Sequence[Content]:
         if isinstance(result, Reply):
-            refusal = self._step.take_verdict(result, self._exchange)
-            if refusal is not None:
-                raise Refused(refusal)
-            result = None  # it would have refused, and is only watched
+            reply = self._step.take_verdict(result, self._exchange)
+            if reply is not None:
+                raise Refused(reply)
+            result = None
         if result is None:
             return (self._content,) if self._content else ()
         return result if isinstance(result, tuple) else (result,) if result else ()  # type: ignore[return-value,unused-ignore]
@@ -475,7 +475,7 @@ class _Pipe:
                 result = waited.result()
         except Refused as refused:
             self._give_up(refused)
-        except Exception:
+        except chains.FAILURES:
             self._fail(at, is_end=pieces is None)
         else:
             self._settle(at, result, is_end=pieces is None)
@@ -510,14 +510,14 @@ class _Pipe:
         waited.add_done_callback(self._guard(partial(self._go_on, at, is_end)))
 
     def _go_on(self, at: int, is_end: bool, done: asyncio.Future[object]) -> None:
-        if self._waited is not done or done.cancelled():
+        if self._waited is not done:
             return
         self._waited = None
         try:
             result = done.result()
         except Refused as refused:
             self._give_up(refused)
-        except Exception:
+        except chains.FAILURES:
             self._fail(at, is_end=is_end)
         else:
             self._settle(at, result, is_end=is_end)

@@ -791,6 +791,43 @@ async def test_a_broken_filter_that_decides_refuses(filtered: Any, endpoint: End
         assert not endpoint.has_visitor()
 
 
+class GivesUp(Filter):
+    """Waits for something that somebody else cancels."""
+
+    decides = True
+
+    def __init__(self, hook: str) -> None:
+        self.hook = hook
+        self.request_body = buffered(100)
+
+    def on_request(self, exchange: Exchange) -> Any:
+        return self._wait() if self.hook == "on_request" else None
+
+    def on_response(self, exchange: Exchange) -> Any:
+        return self._wait() if self.hook == "on_response" else None
+
+    def on_request_body(self, exchange: Exchange, content: bytes) -> Any:
+        return self._wait() if self.hook == "on_request_body" else None
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        gone: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(gone.cancel)
+        await gone
+
+
+@pytest.mark.parametrize("hook", ["on_request", "on_response", "on_request_body"])
+async def test_a_hook_whose_own_work_was_cancelled_has_failed(filtered: Any, endpoint: Endpoint, hook: str) -> None:
+    """The client would wait for ever: nobody would go on with its exchange."""
+    gateway = await filtered(GivesUp(hook))
+    client = await gateway.ask(post(3) + b"abc" if hook == "on_request_body" else GET)
+    if hook == "on_response":
+        await answer(await endpoint.accept())
+    async with asyncio.timeout(5):
+        head, _ = await read_response(client)
+    assert head.startswith(b"HTTP/1.1 503 ")
+
+
 async def test_a_filter_that_fails_at_the_end_hurts_nobody(filtered: Any, endpoint: Endpoint) -> None:
     """The exchange would never be recorded."""
     told: list[str] = []
@@ -824,6 +861,60 @@ async def test_a_verdict_that_is_not_enforced_is_counted_and_shown(
         "latest": "GET /secret",
     }
     assert gateway.plane.take_reports() == []
+
+
+class JudgesContent(Filter):
+    """Refuses content, or falls over it."""
+
+    decides = True
+
+    def __init__(self, *, is_broken: bool = False) -> None:
+        self.request_body = buffered(100)
+        self.is_broken = is_broken
+
+    def on_request_body(self, exchange: Exchange, content: bytes) -> Rewritten:
+        if self.is_broken:
+            raise ValueError("the filter is broken")
+        return Reply(422)
+
+
+@pytest.mark.parametrize(("is_broken", "status"), [(False, "422"), (True, "503")])
+async def test_a_verdict_about_content_that_is_not_enforced_lets_it_pass(
+    filtered: Any, endpoint: Endpoint, monkeypatch: Any, is_broken: bool, status: str
+) -> None:
+    """A rule on trial would refuse clients all the same, and nobody would see how many."""
+    gateway = await filtered(use(monkeypatch, JudgesContent(is_broken=is_broken), "guard", enforce=False))
+    client = await gateway.ask(post(3) + b"abc")
+    wire = await endpoint.accept()
+    assert b"Content-Length: 3\r\n" in await wire.read_head()
+    assert await wire.read(3) == b"abc"
+    await wire.send(OK)
+    assert (await read_response(client))[1] == b"hi"
+    counters = gateway.plane.take().counters
+    assert counters["orion_filter_decisions_total", ("all", "guard", "refused", "false")] == 1
+    ((_, _, report),) = gateway.plane.take_reports()
+    assert report.document()["statuses"] == {status: 1}
+
+
+async def test_a_verdict_about_content_is_counted(filtered: Any) -> None:
+    """A guard would look as if it had let everybody pass."""
+    gateway = await filtered(JudgesContent())
+    head, _ = await read_response(await gateway.ask(post(3) + b"abc"))
+    assert head.startswith(b"HTTP/1.1 422 ")
+    counters = gateway.plane.take().counters
+    assert counters["orion_filter_decisions_total", ("all", "judgescontent", "refused", "true")] == 1
+
+
+async def test_a_guard_on_trial_that_fails_on_the_way_back_refuses_nothing(
+    filtered: Any, endpoint: Endpoint, monkeypatch: Any
+) -> None:
+    """A rule on trial would take the service down when it falls over."""
+    guard = use(monkeypatch, Fails("on_response", decides=True), "guard", enforce=False)
+    gateway = await filtered(guard)
+    client = await gateway.ask(GET)
+    await answer(await endpoint.accept())
+    head, content = await read_response(client)
+    assert (head.split()[1], content) == (b"200", b"hi")
 
 
 async def test_decisions_are_counted(filtered: Any, endpoint: Endpoint) -> None:
