@@ -55,6 +55,7 @@ def check_filters(root: MappingNode, report: Report) -> None:
                 check_reference(node, "filter", [*names, DEFAULTS] if place != DEFAULTS else names, report)
         else:
             check_filter(node, report)
+    _check_repeats(root, report)
     for entries in _each_list(root):
         check_order([(entry, _mean(entry, named)) for entry in entries], report)
 
@@ -86,6 +87,21 @@ def check_filter(node: Node, report: Report) -> None:
 def is_filled_in_filter(path: Location) -> bool:
     """Say whether templates of the request are filled in at this place of the table."""
     return len(path) > 3 and path[-3] in HEADER_EDITS and path[-2] in {"set", "add"}
+
+
+def _check_repeats(root: MappingNode, report: Report) -> None:
+    """Report named filters that would run twice for one request: what they keep of it, they keep once."""
+    defaults = items_at(root, DEFAULTS, "filters")
+    for listed in (defaults, *(items_at(route, "filters") for route in items_at(root, "routes"))):
+        seen: set[str | None] = set()
+        for node in listed:
+            is_defaults = text_of(node) == DEFAULTS and listed is not defaults
+            for entry in defaults if is_defaults else [node]:
+                name = text_of(entry)
+                if name is not None and name in seen:
+                    hint = "a named filter is the same one wherever it stands; write a second one out, or name it too"
+                    report(node.span, "E0305", f'the filter "{name}" runs here already', help=hint)
+                seen.add(name)
 
 
 def _each_listed(root: MappingNode) -> Iterator[tuple[str, Node]]:
