@@ -27,7 +27,7 @@ class PluginReport:
     left_out: int = 0
     """Exchanges that were refused or went on without it, because it was disabled."""
     disabled: int = 0
-    """How often a worker disabled it."""
+    """How often a worker disabled it; again each time when it was tried and failed."""
     enabled: int = 0
     """How often a worker enabled it again."""
     reason: str = ""
@@ -58,7 +58,7 @@ class PluginReport:
             "overruns": self.overruns,
             "failures": self.failures,
             "left_out": self.left_out,
-            "workers_disabled": self.disabled - self.enabled,
             "disabled": self.disabled,
+            "enabled": self.enabled,
             "reason": self.reason,
         }

@@ -187,8 +187,8 @@ def test_overruns_disable_a_plug_in_too() -> None:
             "overruns": 2,
             "failures": 0,
             "left_out": 1,
-            "workers_disabled": 1,
             "disabled": 1,
+            "enabled": 0,
             "reason": "6.0 ms on the event loop",
         }
 
@@ -199,7 +199,8 @@ def test_reports_of_workers_add_up() -> None:
     other = PluginReport("a:b", calls=3, seconds=1.5, slowest=0.7, enabled=1, left_out=4)
     document = one.merge(other).document()
     assert (document["calls"], document["mean_ms"], document["slowest_ms"]) == (4, 500.0, 700.0)
-    assert (document["workers_disabled"], document["left_out"], document["reason"]) == (0, 4, "first")
+    assert (document["disabled"], document["enabled"]) == (1, 1)
+    assert (document["left_out"], document["reason"]) == (4, "first")
 
 
 def test_a_step_that_blocked_unseen_is_told_at_its_end() -> None:
@@ -365,6 +366,30 @@ def test_a_client_that_leaves_is_no_verdict_about_the_plug_in() -> None:
             return made.take_report()
 
     assert asyncio.run(leave_often()) is None
+
+
+def test_a_hook_whose_own_work_was_cancelled_has_failed() -> None:
+    """A plug-in whose connection is gone would be asked for ever, and its failures counted nowhere."""
+
+    class Cut(Plugin):
+        async def on_request(self, request: Request) -> Response | None:
+            loop = asyncio.get_running_loop()
+            gone: asyncio.Future[None] = loop.create_future()
+            loop.call_soon(gone.cancel)
+            await gone
+            return None
+
+    async def ask_once() -> PluginReport | None:
+        with FakeGateway(Cut(), rules=RULES) as gateway:
+            with pytest.raises(asyncio.CancelledError):
+                await gateway.ask()
+            (made,) = gateway.filters
+            assert isinstance(made, PluginFilter)
+            return made.take_report()
+
+    report = asyncio.run(ask_once())
+    assert report is not None
+    assert (report.calls, report.failures) == (1, 1)
 
 
 def test_a_plug_in_may_return_any_awaitable() -> None:
