@@ -33,6 +33,9 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _NOT_IN_COOKIES = re.compile(rb"[^!#-+\--:<-\[\]-~]")
 """What is no cookie-octet of RFC 6265, section 4.1.1."""
 
+_HOST_FOLLOWS = re.compile(rb"[/\\]{2}")
+_SCHEME = re.compile(rb"[^/\\?#]*:")
+
 _HTML = {0x26: "&amp;", 0x3C: "&lt;", 0x3E: "&gt;", 0x22: "&quot;", 0x27: "&#39;"}
 _JSON = {
     **{code: f"\\u{code:04x}" for code in (*range(0x20), 0x26, 0x27, 0x3C, 0x3E, 0x7F, 0x2028, 0x2029)},
@@ -80,7 +83,8 @@ class Template:
         self.constant = None if has_values else text
         """The text when it holds no references, else None."""
         begin = self._pieces[0] if self._pieces else b""
-        self._is_guarded = writing == "url" and has_values and (callable(begin) or begin == b"/")
+        leads_on = begin == b"/" or (callable(begin) and begin is not _PLAIN[b"scheme"])
+        self._is_guarded = writing == "url" and has_values and leads_on
 
     def fill(self, exchange: Exchange) -> bytes:
         """Return the text with the values of this exchange."""
@@ -89,9 +93,13 @@ class Template:
         filled = b"".join([piece if piece.__class__ is bytes else piece(exchange) for piece in self._pieces])  # type: ignore[operator]
         if self._writing == "field":
             return filled.strip(b" \t")
-        # RFC 3986, section 4.2: `//` would begin a host, and browsers read `/\` the same. `/.` stays on this one.
-        if self._is_guarded and filled[:2] in (b"//", b"/\\"):
-            return b"/." + filled
+        if self._is_guarded:
+            # RFC 3986, section 4.2: `//` would begin a host, and browsers read `\` as `/`. `/.` stays on this one.
+            if _HOST_FOLLOWS.match(filled):
+                return b"/." + filled
+            # As there: a colon in the first segment would end a scheme.
+            if _SCHEME.match(filled):
+                return b"./" + filled
         return filled
 
     def _add(self, literal: bytes) -> None:
