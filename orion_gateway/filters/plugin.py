@@ -227,7 +227,7 @@ class PluginFilter(Filter):
         if error is not None:
             report.failures += 1
             # What the hook has not finished is not what the next one expects.
-            request.exchange.state[self] = None
+            request._exchange.state[self] = None
         if seconds > self._budget:
             counts[2] += 1
             report.overruns += 1

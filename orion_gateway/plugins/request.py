@@ -25,13 +25,13 @@ class Request(WithContent, MutableMapping[str, Any]):
     Text is decoded as UTF-8; bytes that are none are kept as `surrogateescape` keeps them.
     """
 
-    __slots__ = ("_cookies", "_headers", "_url", "exchange", "is_judged", "state", "ticket")
+    __slots__ = ("_cookies", "_exchange", "_headers", "_url", "is_judged", "state", "ticket")
 
     direction: ClassVar[str] = "request"
 
     def __init__(self, exchange: Exchange, need: BodyNeed) -> None:
-        self.exchange = exchange
-        """The gateway's own view of it."""
+        # Not for plug-ins: its heads take whatever they are given, fields of framing and line breaks, too.
+        self._exchange = exchange
         super().__init__(need)
         self._headers: Fields | None = None
         self._url: URL | None = None
@@ -48,20 +48,20 @@ class Request(WithContent, MutableMapping[str, Any]):
     @property
     def method(self) -> str:
         """The method, as the client wrote it."""
-        return self.exchange.method.decode("ascii")
+        return self._exchange.method.decode("ascii")
 
     @property
     def headers(self) -> Fields:
         """The fields; edits of them go to the service."""
         if self._headers is None:
-            self._headers = Fields(self.exchange.request)
+            self._headers = Fields(self._exchange.request)
         return self._headers
 
     @property
     def url(self) -> URL:
         """The URL that the client asked for: scheme, host, path and query, encoded as they came."""
         if self._url is None:
-            self._url = _build_url(self.exchange)
+            self._url = _build_url(self._exchange)
         return self._url
 
     @property
@@ -72,7 +72,7 @@ class Request(WithContent, MutableMapping[str, Any]):
     @property
     def raw_path(self) -> str:
         """Path and query as the client sent them."""
-        return self.exchange.request.target.decode("latin-1")
+        return self._exchange.request.target.decode("latin-1")
 
     @property
     def path_qs(self) -> str:
@@ -92,40 +92,40 @@ class Request(WithContent, MutableMapping[str, Any]):
     @property
     def match_info(self) -> Mapping[str, str]:
         """What the path of the route took, by name, percent-decoded."""
-        return {name: unquote(value.decode("latin-1")) for name, value in self.exchange.params.items()}
+        return {name: unquote(value.decode("latin-1")) for name, value in self._exchange.params.items()}
 
     @property
     def host(self) -> str:
         """Host as the client sent it, with a port when it wrote one; empty without."""
-        return self.exchange.request.host.decode("latin-1")
+        return self._exchange.request.host.decode("latin-1")
 
     @property
     def scheme(self) -> str:
         """`http` or `https`, as the client connected."""
-        return self.exchange.scheme.decode("ascii")
+        return self._exchange.scheme.decode("ascii")
 
     @property
     def secure(self) -> bool:
         """Whether the client came over TLS."""
-        return self.exchange.scheme == b"https"
+        return self._exchange.scheme == b"https"
 
     @property
     def cookies(self) -> Mapping[str, str]:
         """The cookies by name; the first of equal names."""
         if self._cookies is None:
-            self._cookies = _read_cookies(self.exchange.request.values(b"cookie"))
+            self._cookies = _read_cookies(self._exchange.request.values(b"cookie"))
         return self._cookies
 
     @property
     def content_type(self) -> str:
         """Content-Type without its parameters, in lower case; `application/octet-stream` without one."""
-        value = self.exchange.request.first(b"content-type") or b""
+        value = self._exchange.request.first(b"content-type") or b""
         return value.split(b";", 1)[0].strip().lower().decode("latin-1") or "application/octet-stream"
 
     @property
     def content_length(self) -> int | None:
         """Content-Length, or None while it is not known."""
-        length = self.exchange.request.content_length
+        length = self._exchange.request.content_length
         return length if length >= 0 else None
 
     # -- who asked, and where it goes --------------------------------------------------------------------------------
@@ -133,27 +133,27 @@ class Request(WithContent, MutableMapping[str, Any]):
     @property
     def remote(self) -> str | None:
         """The client's address, through the proxies that are trusted; None on a Unix socket."""
-        address = self.exchange.client_address()
+        address = self._exchange.client_address()
         return None if address is None else str(address)
 
     @property
     def request_id(self) -> str:
         """The id of the request, which the log, the service and the client see too."""
-        return self.exchange.request_id().decode("latin-1")
+        return self._exchange.request_id().decode("latin-1")
 
     @property
     def route(self) -> str:
         """The name of the route."""
-        return self.exchange.route_name
+        return self._exchange.route_name
 
     @property
     def service(self) -> str:
         """The service that is asked; empty where the gateway answers."""
-        return self.exchange.service_name
+        return self._exchange.service_name
 
     def note(self, what: str) -> None:
         """Keep a few words for the access log."""
-        self.exchange.note(what)
+        self._exchange.note(what)
 
     # -- what the plug-in keeps --------------------------------------------------------------------------------------
 

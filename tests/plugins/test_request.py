@@ -18,6 +18,15 @@ def make_request(
     return Request(FakeExchange(head, scheme.encode(), params={"id": b"a%20b"}), need)
 
 
+def test_plug_ins_edit_fields_only_where_edits_are_judged() -> None:
+    """A plug-in could write a second Content-Length, or a line break, into a request: the next one is smuggled in."""
+    request = make_request()
+    assert "exchange" not in dir(request)
+    for name, value in (("Content-Length", "3"), ("Transfer-Encoding", "chunked"), ("X-A", "a\r\nX-B: b")):
+        with pytest.raises(ValueError, match=name):
+            request.headers[name] = value
+
+
 def test_it_says_what_was_asked_as_aiohttp_says_it() -> None:
     """An author who knows aiohttp would find other things under the same names."""
     request = make_request("https://Shop.example.org:8443/a%20b/c?x=1&x=2&y=%C3%A9", method="POST")
