@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from math import isinf
 from typing import Final, NoReturn
 
 import orjson
@@ -177,7 +178,9 @@ def read_json(content: bytes) -> object:
     if _LONG_NUMBER.search(content) is None:
         return orjson.loads(content)
     try:
-        return json.loads(content.decode(), parse_int=_read_integer, parse_constant=_refuse_constant)
+        return json.loads(
+            content.decode(), parse_int=_read_integer, parse_float=_read_double, parse_constant=_refuse_constant
+        )
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -203,6 +206,13 @@ def _read_integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
     return int(digits)
+
+
+def _read_double(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise ValueError("a number is beyond all doubles")  # and would be written as null
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
