@@ -103,7 +103,10 @@ class Compress(Filter):
         encoding = exchange.state.get(self)
         if not may_compress(response, self._types, self._min_size):
             exchange.state.pop(self, None)
-            if revalidate(exchange):
+            revalidate(exchange)
+            if response.status == 304:
+                # It says no media type. A cache takes its Vary for that of the 200, which must have been the same
+                # (RFC 9110, section 15.4.5), and one that lost Accept-Encoding would give coded content to everybody.
                 add_vary(response, b"Accept-Encoding")
             return
         add_vary(response, b"Accept-Encoding")
