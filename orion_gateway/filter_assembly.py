@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.security_headers import SecurityHeadersConfig
 
 DEFAULTS = "defaults"
+MIRROR = "mirror"
 SECURITY_HEADERS = "security_headers"
 
 
@@ -65,12 +66,11 @@ def build_filters(loaded: Loaded, route: int) -> tuple[FilterUse, ...]:
                 place=loaded.places.at(place),
             )
         )
-    of_route = loaded.config.routes[route]
-    mirror = of_route.mirror
-    if mirror is not None and of_route.respond is None and of_route.redirect is None and of_route.admin is None:
+    mirror = _find_mirror(loaded, route)
+    if mirror is not None:
         # Behind all others: it sees the request as they leave it, and the answer before they do.
-        written = loaded.places.at(("routes", route, "mirror"))
-        uses.append(FilterUse("mirror", _build_mirror_rules(mirror), "mirror", place=written))
+        written = loaded.places.at(("routes", route, MIRROR))
+        uses.append(FilterUse(MIRROR, _build_mirror_rules(mirror), MIRROR, place=written))
     return tuple(uses)
 
 
@@ -83,7 +83,19 @@ def filter_locations(loaded: Loaded, route: int) -> tuple[Location, ...]:
     """Return where each of the filters is written that `build_filters` returns for a route, in the same order."""
     headers = _find_security_headers(loaded, route)
     listed = (place for _, _, place in listed_filters(loaded, route))
-    return (*(() if headers is None else (headers[1],)), *listed)
+    mirror: Location = ("routes", route, MIRROR)
+    return (
+        *(() if headers is None else (headers[1],)),
+        *listed,
+        *(() if _find_mirror(loaded, route) is None else (mirror,)),
+    )
+
+
+def _find_mirror(loaded: Loaded, route: int) -> MirrorConfig | None:
+    """Return the mirror of a route by its number; None when there is none, or nothing that it could copy."""
+    config = loaded.config.routes[route]
+    is_local = config.respond is not None or config.redirect is not None or config.admin is not None
+    return None if is_local else config.mirror
 
 
 def _build_security_headers(loaded: Loaded, route: int | None) -> tuple[FilterUse, ...]:

@@ -43,3 +43,11 @@ def test_a_filter_that_stands_before_every_list_has_its_place(tmp_path: Path) ->
     subject = read(tmp_path, table, FILTERS)
     assert [link.place[-1] for link in subject.chains[0]] == ["security_headers", 0]
     assert found(find_unenforced_filters, subject) == ['6 N0405 "fault" does harm on purpose']
+
+
+def test_a_mirror_stands_behind_every_list_and_has_its_place(tmp_path: Path) -> None:
+    """`orion check` would end with a traceback on every table that has a mirror."""
+    table = HEAD + "routes:\n  - {name: r, service: s, filters: [{fault: {abort: 503}}], mirror: {service: s}}\n"
+    subject = read(tmp_path, table, FILTERS)
+    assert [link.place[-1] for link in subject.chains[0]] == ["security_headers", 0, "mirror"]
+    assert codes(tmp_path, table, FILTERS) == ["6 N0405", "6 W0308"]
