@@ -65,7 +65,7 @@ def _import(module_name: str, folder: str) -> object:
             hint = f"it was looked for where Python finds modules, then in {folder}"
             raise ReferenceFault(f'there is no module "{error.name}"', hint) from None
         raise _tell_failure(module_name, error) from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # a script that exits would end the whole command without a word
         raise _tell_failure(module_name, error) from error
 
 

@@ -127,3 +127,11 @@ def test_a_foreign_text_is_one_line_of_bounded_length() -> None:
     text = describe(ValueError("a\nb " + "x" * 1000))
     assert text.startswith("ValueError: a b xxx")
     assert len(text) < MOST_SHOWN + 20
+
+
+def test_a_script_that_exits_is_told_with_its_line(tmp_path: Path) -> None:
+    """`orion check` would end at once and without a word, with the code that the script chose: 0 passes in CI."""
+    (tmp_path / "scripted.py").write_text("import sys\n\nsys.exit(0)\n")
+    fault = fault_of("scripted:X", tmp_path)
+    assert str(fault) == 'the module "scripted" cannot be imported: SystemExit: 0'
+    assert fault.hint == f"at {tmp_path / 'scripted.py'}:3"

@@ -6,7 +6,7 @@ Done once where the table is checked, where everything wrong becomes a finding, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any
 
 from orion_gateway.filters.filter import NO_BODY, BodyNeed
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-HOOKS = ("on_request", "on_response", "on_request_body", "on_response_body")
+HOOKS = {
+    "on_request": ("request",),
+    "on_response": ("request", "response"),
+    "on_request_body": ("request",),
+    "on_response_body": ("request", "response"),
+}
+"""What each hook is called with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def make(use: str, folder: str, keys: Mapping[str, object]) -> Plugin:
         raise PluginFault(*(Fault("unknown", f'unknown key "{key}": {use} takes none', (key,), hint) for key in keys))
     try:
         made = factory(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginFault(Fault("use", f"{use} cannot be made: {describe(error)}", hint=locate(error))) from error
     if not isinstance(made, Plugin):
         message = f"{use} makes a {type(made).__name__}, which is no orion_gateway.plugins.Plugin"
@@ -144,4 +150,20 @@ def _find_breach(plugin: Plugin) -> str:
             return "runs for every attempt, where on_request cannot wait"
     if not any(has_hook(plugin, hook) for hook in HOOKS):
         return f"has none of the hooks {', '.join(HOOKS)}"
+    for hook, arguments in HOOKS.items():
+        if not _takes(getattr(plugin, hook), arguments):
+            return f"has an {hook} that does not take ({', '.join(arguments)})"
     return ""
+
+
+def _takes(hook: Callable[..., object], arguments: tuple[str, ...]) -> bool:
+    """Say whether a hook can be called with what it is given; one that does not show what it takes is believed."""
+    try:
+        told = signature(hook)
+    except (TypeError, ValueError):
+        return True
+    try:
+        told.bind(*arguments)
+    except TypeError:
+        return False
+    return True

@@ -70,6 +70,13 @@ class Undeclared(Plugin):
         """See it."""
 
 
+class Misfit(Plugin):
+    """Its hook does not take the request: authors make this mistake, and type checkers are not always asked."""
+
+    def on_request(self) -> None:  # type: ignore[override]
+        """See nothing."""
+
+
 class Hookless(Plugin):
     """Does nothing."""
 
