@@ -72,13 +72,15 @@ class Translator:
 
     def _report_unknown(self, location: Location) -> None:
         word, keys = str(location[-1]), self._keys_at(location[:-1])
-        hint = f"keys here: {', '.join(keys)}"
+        hint, meant = f"keys here: {', '.join(keys)}", closest(word, keys)
         parent, value = self.places.node(location[:-1]), self.places.node(location)
         if isinstance(value, ScalarNode) and value.value is None and isinstance(parent, MappingNode) and parent.is_flow:
             hint = f'a "," ends a value inside {{…}}: {QUOTE_HELP} if the "," belongs to it'
         elif holders := [key for key in keys if word in self._keys_at((*location[:-1], key))]:
             hint = f'"{word}" is a key under "{holders[0]}"'
-        self.report(self.places.span(location), "E0102", f'unknown key "{word}"', closest(word, keys), hint)
+        elif "filters" in location[-3:-1] and word in self._keys_at(("routes", 0)):
+            hint, meant = f'"{word}" is a key of the route itself, beside "filters"', ""
+        self.report(self.places.span(location), "E0102", f'unknown key "{word}"', meant, hint)
 
     def _report_value(self, error: ErrorDetails) -> None:
         location = error["loc"]
