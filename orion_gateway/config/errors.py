@@ -122,15 +122,23 @@ def render_concise(finding: Finding) -> str:
     """Return `file:line:column: error[CODE]: message (did you mean …?)` on one line."""
     meant = f' (did you mean "{finding.suggestion}"?)' if finding.suggestion else ""
     where = f"{finding.file}:{finding.line}:{finding.column}"
-    return f"{where}: {finding.severity}[{finding.code}]: {finding.message}{meant}"
+    return _make_visible(f"{where}: {finding.severity}[{finding.code}]: {finding.message}{meant}")
+
+
+def _make_visible(text: str) -> str:
+    """Return the text on one line: a message repeats values of the table, which may hold line breaks or escapes.
+
+    Raw, they would look like another finding, move the cursor of a terminal, or command whoever reads the log of a job.
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def render_full(finding: Finding) -> str:
     """Return the finding with its source line, a caret under what is meant, the suggestion, and the help."""
     head = f"{finding.file}:{finding.line}:{finding.column}: {finding.severity}[{finding.code}]: {finding.message}"
-    meant = f'did you mean "{finding.suggestion}"?' if finding.suggestion else ""
+    meant = _make_visible(f'did you mean "{finding.suggestion}"?') if finding.suggestion else ""
     margin = " " * (len(str(finding.line)) + 1)
-    lines = [head]
+    lines = [_make_visible(head)]
     if finding.source.strip():
         shown, start = _window(finding.source, finding.column - 1)
         carets = "^" * max(1, min(finding.length, len(shown) - start))
@@ -138,7 +146,7 @@ def render_full(finding: Finding) -> str:
     elif meant:
         lines.append(f"{margin} = {meant}")
     if finding.help:
-        lines.append(f"{margin} = help: {finding.help}")
+        lines.append(_make_visible(f"{margin} = help: {finding.help}"))
     return "\n".join(lines)
 
 

@@ -97,3 +97,12 @@ def test_the_json_format_has_a_version_and_every_field() -> None:
 def test_the_exception_says_all_findings() -> None:
     """Whoever only logs the exception would see nothing of what is wrong."""
     assert str(TableErrors([FINDING, FINDING])).count("unknown key") == 2
+
+
+def test_line_breaks_and_escapes_of_a_value_are_shown_as_such() -> None:
+    """A table could write findings, workflow commands and escapes of a terminal of its own into the output."""
+    finding = replace(FINDING, message='not "a\r\n::error::b\x1b[2J\u202ec"', help="d\ne", source="")
+    assert render_concise(finding).count("\n") == 0
+    assert 'not "a\\r\\n::error::b\\x1b[2J\\u202ec"' in render_concise(finding)
+    assert 'not "a\\r\\n::error::b\\x1b[2J\\u202ec"' in render_full(finding)
+    assert render_full(finding).splitlines()[-1].endswith("= help: d\\ne")
