@@ -35,8 +35,8 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def find_socket(config: Path) -> Path:
-    """Return where the gateway that runs with the table at `config` has its admin socket.
+def find_socket(config: Path) -> tuple[Path, bool]:
+    """Return where the gateway that runs with the table at `config` has its admin socket, and whether that is sure.
 
     A table that is broken by now does not say where its gateway has its run directory: it is taken for the default.
     """
@@ -44,11 +44,12 @@ def find_socket(config: Path) -> Path:
     from orion_gateway.config.load import load_table
     from orion_gateway.config.run_dir import ADMIN_SOCKET, find_run_dir
 
+    setting, is_sure = "auto", True
     try:
         setting = load_table(config, os.environ).config.gateway.run_dir
-    except TableErrors:
-        setting = "auto"
-    return find_run_dir(setting, os.environ, os.getuid()) / ADMIN_SOCKET
+    except TableErrors as errors:
+        is_sure = errors.is_missing
+    return find_run_dir(setting, os.environ, os.getuid()) / ADMIN_SOCKET, is_sure
 
 
 def ask_gateway(
@@ -58,7 +59,7 @@ def ask_gateway(
 
     When it refuses, say why on stderr and leave with exit code 1; when none runs, with 2.
     """
-    place = admin_socket or find_socket(config)
+    place, is_sure = (admin_socket, True) if admin_socket else find_socket(config)
     connection = _UnixConnection(place)
     try:
         connection.request(
@@ -70,6 +71,9 @@ def ask_gateway(
         response = connection.getresponse()
         document = json.loads(response.read())
     except (FileNotFoundError, ConnectionRefusedError):
+        if not is_sure:
+            words = f"{config} is broken (`orion check`), so nobody knows where its gateway has its admin socket"
+            leave(2, f"{words}: nothing listens on {place}\nname its --socket")
         leave(2, f"no gateway runs: nothing listens on {place}\nstart one with `orion run`, or name its --socket")
     except PermissionError:
         leave(2, f"{place} belongs to another user; ask as the user that runs the gateway")

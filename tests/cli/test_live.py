@@ -407,6 +407,19 @@ def test_without_a_gateway_the_command_says_so(tmp_path: Path) -> None:
         assert f"no gateway runs: nothing listens on {path}" in result.stderr
 
 
+def test_with_a_broken_table_nobody_is_told_that_no_gateway_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has just broken a list that the table names would start a second gateway."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    (tmp_path / "t.yaml").write_text("version: 1\nlistener: []\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["services", "-c", str(tmp_path / "t.yaml")])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is broken (`orion check`)" in result.stderr
+    assert "name its --socket" in result.stderr
+    assert "no gateway runs" not in result.stderr
+
+
 def leave_behind(path: Path) -> None:
     """Leave a socket as a killed gateway does."""
     listener = socket.socket(socket.AF_UNIX)
