@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from orion_gateway.assembly import build_services
-from orion_gateway.explanation.filters import describe_filter, make_filter_document, order_filters
+from orion_gateway.explanation.filters import describe_filter, make_filter_document, name_filter, order_filters
 from orion_gateway.explanation.resilience import (
     describe_balancing,
     describe_retries,
     describe_service,
     show_duration,
 )
+from orion_gateway.filters import FILTERS
 from orion_gateway.routing.explain import explain
 from orion_gateway.routing.found import Matched, MethodNotAllowed, Options, PathNotAllowed
 from orion_gateway.routing.path import PathRefused, judge_path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from orion_gateway.config.places import Location
     from orion_gateway.routing.explain import Explanation, Loss
     from orion_gateway.routing.found import Found
+    from orion_gateway.routing.path import JudgedPath
     from orion_gateway.routing.table import RouteTable
     from orion_gateway.values import FilterUse, Route, Service, Target
 
@@ -119,12 +121,31 @@ def find_answer(loaded: Loaded, table: RouteTable, asked: Asked) -> Answer:
         path = judge_path(asked.path)
     except PathRefused as refusal:
         return Answer(400, refusal.message, None, None)
+    if preflight := _find_preflight(table, asked, path):
+        return preflight
     explanation = explain(table, asked.method, asked.host, path, asked, asked.listener)
     found = explanation.found
     if not isinstance(found, Matched):
         status, message = _describe_refusal(found)
         return Answer(status, message, None, None, losses=explanation.losses, left_out=explanation.left_out)
     return _follow(loaded, asked, found, explanation)
+
+
+def _find_preflight(table: RouteTable, asked: Asked, path: JudgedPath) -> Answer | None:
+    """Return which filter answers a CORS preflight: one of the route that it asks for, ahead of all others."""
+    wanted = asked.field_values(b"access-control-request-method")
+    if asked.method != b"OPTIONS" or not wanted or not asked.field_values(b"origin"):
+        return None
+    explanation = explain(table, wanted[0], asked.host, path, asked, asked.listener)
+    if not isinstance(explanation.found, Matched):
+        return None
+    route = explanation.found.route
+    for use in order_filters(route.filters):
+        if use.enforce and getattr(FILTERS[use.kind], "answers_preflight", False):
+            message = f"filter {name_filter(use)}, as a preflight for {wanted[0].decode('ascii', 'backslashreplace')}"
+            place = str(route.place) if route.place else None
+            return Answer(0, message, route.name, place, losses=explanation.losses, left_out=explanation.left_out)
+    return None
 
 
 def _describe_refusal(found: Found) -> tuple[int, str]:
