@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -421,7 +422,15 @@ def test_a_plug_in_that_fails_to_close_is_told_and_stops_nothing() -> None:
 
 def test_the_loop_is_watched_while_there_are_plug_ins() -> None:
     """Nothing would look, or a reload would leave a thread behind."""
-    made = make_plugin_filter(RULES, FakeGateway().facilities, Failing())
-    assert any(thread.name == "loop watch" for thread in threading.enumerate())
-    made.close()
-    assert not any(thread.name == "loop watch" for thread in threading.enumerate())
+    before = set(threading.enumerate())
+
+    def work() -> tuple[list[str], list[str]]:
+        """Make and close one on a thread of its own, as a loop has one; return who looked meanwhile and behind it."""
+        known = before | {threading.current_thread()}
+        made = make_plugin_filter(RULES, FakeGateway().facilities, Failing())
+        looking = [thread.name for thread in set(threading.enumerate()) - known]
+        made.close()
+        return looking, [thread.name for thread in set(threading.enumerate()) - known]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() == (["loop watch"], [])

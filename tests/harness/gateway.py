@@ -150,6 +150,7 @@ class Gateway(Keeper):
         await until(lambda: not any(connection.exchange for connection in self.connections))
         for pool in self.plane.pools.values():
             pool.close()
+        self.plane.close_filters()
         for connection in list(self.connections):
             connection.abort()
         for application in self.plane.applications.values():
