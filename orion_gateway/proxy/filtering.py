@@ -6,15 +6,14 @@ content that comes meanwhile is kept in order, and its sender is not read from. 
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from orion_gateway.filters.filter import BodyStream, Refused
+from orion_gateway.filters.filter import BodyStream
 from orion_gateway.proxy import chain as chains
 from orion_gateway.proxy.deadline import Phase
-from orion_gateway.proxy.stepping import begin
+from orion_gateway.proxy.pipe import Gathering, Passing, Pipe
 from orion_gateway.values import Reason, Reply
 
 if TYPE_CHECKING:
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from orion_gateway.filters.filter import Content
     from orion_gateway.proxy.chain import Chain, Step
     from orion_gateway.proxy.exchange import Exchange
-
-    Done = asyncio.Future[object]
-    Guard = Callable[[Callable[[Done], None]], Callable[[Done], None]]
-    """Makes of what goes on later something that may raise: the exchange fails then."""
+    from orion_gateway.proxy.pipe import Stage
 
 
 class Filtering:
@@ -37,8 +33,8 @@ class Filtering:
         self._exchange = exchange
         self._chain = chain
         self._waited: asyncio.Future[object] | None = None
-        self._request: _Pipe | None = None
-        self._response: _Pipe | None = None
+        self._request: Pipe | None = None
+        self._response: Pipe | None = None
         self._early: list[Content] = []  # content of the response that came before its head had passed
         self._is_early_over = False
         self._gathers = False  # the request's content must be complete before an endpoint is chosen
@@ -100,7 +96,7 @@ class Filtering:
     def open_request(self, now: float) -> bool:
         """Let the content of the request pass the filters that want it; return whether the request may go on now."""
         exchange = self._exchange
-        stages: list[_Stage] = []
+        stages: list[Stage] = []
         keeps_length = True
         for step, need in self._chain.request_needs:
             made = step.filter
@@ -115,17 +111,17 @@ class Filtering:
                     exchange.answer(refusal, now)
                     return False
             if isinstance(wanted, BodyStream):
-                stages.append(_Passing(wanted, step, exchange))
+                stages.append(Passing(wanted, step, exchange))
                 keeps_length = keeps_length and wanted.keeps_length
             elif wanted:
                 too_large = Reply(413, reason=Reason.REQUEST_TOO_LARGE)
-                stages.append(_Gathering(made.on_request_body, step, exchange, need.limit, too_large))
+                stages.append(Gathering(made.on_request_body, step, exchange, need.limit, too_large))
                 self._gathers = True
         if not stages:
             return True
         if not keeps_length and not self._gathers:
             exchange.reframe_request(-1)
-        self._request = _Pipe(stages, self._send, self._end_request, self._refuse, self._hold_request, exchange.guard)
+        self._request = Pipe(stages, self._send, self._end_request, self._refuse, self._hold_request, exchange.guard)
         exchange.owes_request = True
         held = exchange.take_held()
         if held:
@@ -178,7 +174,7 @@ class Filtering:
         exchange = self._exchange
         response = exchange.response
         assert response is not None
-        stages: list[_Stage] = []
+        stages: list[Stage] = []
         keeps_length, gathers = True, False
         steps = self._chain.steps
         if exchange.is_local and exchange.ran:
@@ -194,22 +190,22 @@ class Filtering:
                 refusal, wanted = step.take_failure(exchange), None
                 if refusal is not None and step.enforces and not exchange.is_local:
                     # Said where content would be refused: nothing of it, nor the head, has gone out there.
-                    stages.append(_Gathering(partial(_refuse_with, refusal), step, exchange, -1, refusal))
+                    stages.append(Gathering(partial(_refuse_with, refusal), step, exchange, -1, refusal))
                     gathers = True
             if isinstance(wanted, BodyStream):
-                stages.append(_Passing(wanted, step, exchange))
+                stages.append(Passing(wanted, step, exchange))
                 keeps_length = keeps_length and wanted.keeps_length
             elif wanted:
                 too_large = Reply(
                     502, message="The answer is larger than a filter takes.", reason=Reason.HTTP_RESPONSE_INCOMPLETE
                 )
-                stages.append(_Gathering(made.on_response_body, step, exchange, need.limit, too_large))
+                stages.append(Gathering(made.on_response_body, step, exchange, need.limit, too_large))
                 gathers = True
         if not stages:
             return True
         is_whole = gathers or exchange.is_local
         emit: Callable[[Sequence[Content]], None] = exchange.gather if is_whole else self._emit
-        self._response = _Pipe(stages, emit, self._end_response, self._refuse, self._hold_response, exchange.guard)
+        self._response = Pipe(stages, emit, self._end_response, self._refuse, self._hold_response, exchange.guard)
         self.has_response = True
         if not is_whole and not keeps_length:
             exchange.reframe_response(-1)
@@ -299,228 +295,5 @@ class Filtering:
         waited.add_done_callback(self._exchange.guard(go_on))
 
 
-class _Stage:
-    """One filter in a pipe. What `feed` and `end` return is given to `settle`, waited for or not."""
-
-    def feed(self, pieces: Sequence[Content]) -> object:
-        raise NotImplementedError
-
-    def end(self) -> object:
-        raise NotImplementedError
-
-    def settle(self, result: object) -> Sequence[Content]:
-        raise NotImplementedError
-
-    def fail(self) -> object:
-        """Return the result instead of one that was raised just now."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-
-class _Passing(_Stage):
-    """A filter through which content passes piece by piece."""
-
-    def __init__(self, stream: BodyStream, step: Step, exchange: Exchange) -> None:
-        self._stream = stream
-        self._step = step
-        self._exchange = exchange
-
-    def feed(self, pieces: Sequence[Content]) -> object:
-        return self._stream.feed(pieces)
-
-    def end(self) -> object:
-        return self._stream.end()
-
-    def settle(self, result: object) -> Sequence[Content]:
-        return result  # type: ignore[return-value]
-
-    def fail(self) -> object:
-        # Content is missing now, so that not even a filter that only shapes can be skipped.
-        reply = self._step.take_failure(self._exchange)
-        raise Refused(reply or Reply(500, reason=Reason.PROXY_INTERNAL_ERROR))
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Gathering(_Stage):
-    """A filter that sees all content at once."""
-
-    def __init__(
-        self,
-        hook: Callable[[Exchange, bytes], object],
-        step: Step,
-        exchange: Exchange,
-        limit: int,
-        too_large: Reply,
-    ) -> None:
-        self._hook = hook
-        self._step = step
-        self._exchange = exchange
-        self._room = limit
-        self._too_large = too_large
-        self._gathered: list[Content] = []
-        self._content = b""
-
-    def feed(self, pieces: Sequence[Content]) -> object:
-        for piece in pieces:
-            self._room -= len(piece)
-        if self._room < 0:
-            raise Refused(self._too_large)
-        self._gathered += pieces
-        return ()
-
-    def end(self) -> object:
-        self._content = b"".join(self._gathered)
-        self._gathered = []
-        return self._hook(self._exchange, self._content)
-
-    def fail(self) -> object:
-        return self._step.take_failure(self._exchange)
-
-    def settle(self, result: object) -> Sequence[Content]:
-        if isinstance(result, Reply):
-            reply = self._step.take_verdict(result, self._exchange)
-            if reply is not None:
-                raise Refused(reply)
-            result = None
-        if result is None:
-            return (self._content,) if self._content else ()
-        return result if isinstance(result, tuple) else (result,) if result else ()  # type: ignore[return-value,unused-ignore]
-
-    def close(self) -> None:
-        self._gathered = []
-
-
 def _refuse_with(reply: Reply, exchange: Exchange, content: bytes) -> Reply:  # noqa: ARG001 (as a filter's hook)
     return reply
-
-
-class _Pipe:
-    """Content of one message on its way through the filters that want it, each piece through all before the next."""
-
-    def __init__(
-        self,
-        stages: Sequence[_Stage],
-        emit: Callable[[Sequence[Content]], None],
-        finish: Callable[[], None],
-        refuse: Callable[[Reply], None],
-        hold: Callable[[bool], None],
-        guard: Guard,
-    ) -> None:
-        """`hold(True)` asks not to be fed while a filter waits; what comes all the same is kept."""
-        self._stages = stages
-        self._emit = emit
-        self._finish = finish
-        self._refuse = refuse
-        self._hold = hold
-        self._guard = guard
-        self._due: deque[tuple[int, Sequence[Content] | None]] = deque()  # stage, and pieces or None for the end
-        self._waited: asyncio.Future[object] | None = None
-        self._is_over = False
-        self._is_running = False
-
-    @property
-    def is_waiting(self) -> bool:
-        return self._waited is not None
-
-    def feed(self, pieces: Sequence[Content]) -> None:
-        self._due.append((0, pieces))
-        self._run()
-
-    def end(self) -> None:
-        self._due.append((0, None))
-        self._run()
-
-    def stop(self) -> None:
-        """Nothing more comes or goes."""
-        if self._is_over:
-            return
-        self._is_over = True
-        self._due.clear()
-        waited, self._waited = self._waited, None
-        if waited is not None:
-            waited.cancel()
-        for stage in self._stages:
-            stage.close()
-
-    def _run(self) -> None:
-        if self._is_running:
-            return
-        self._is_running = True
-        try:
-            while self._due and self._waited is None and not self._is_over:
-                self._advance(*self._due.popleft())
-        finally:
-            self._is_running = False
-
-    def _advance(self, at: int, pieces: Sequence[Content] | None) -> None:
-        if at == len(self._stages):
-            if pieces is None:
-                self._is_over = True
-                self._finish()
-            elif pieces:
-                self._emit(pieces)
-            return
-        stage = self._stages[at]
-        try:
-            result = stage.end() if pieces is None else stage.feed(pieces)
-            if hasattr(result, "__await__"):
-                waited = begin(result)
-                if not waited.done():
-                    self._wait(waited, at, is_end=pieces is None)
-                    return
-                result = waited.result()
-        except Refused as refused:
-            self._give_up(refused)
-        except chains.FAILURES:
-            self._fail(at, is_end=pieces is None)
-        else:
-            self._settle(at, result, is_end=pieces is None)
-
-    def _fail(self, at: int, *, is_end: bool) -> None:
-        try:
-            result = self._stages[at].fail()
-        except Refused as refused:
-            self._give_up(refused)
-        else:
-            self._settle(at, result, is_end=is_end)
-
-    def _settle(self, at: int, result: object, *, is_end: bool) -> None:
-        """Pass on what a stage gave."""
-        try:
-            pieces = self._stages[at].settle(result)
-        except Refused as refused:
-            self._give_up(refused)
-            return
-        if is_end:
-            self._due.appendleft((at + 1, None))
-        if pieces:
-            self._due.appendleft((at + 1, pieces))
-
-    def _give_up(self, refused: Refused) -> None:
-        self.stop()
-        self._refuse(refused.reply)
-
-    def _wait(self, waited: asyncio.Future[object], at: int, *, is_end: bool) -> None:
-        self._waited = waited
-        self._hold(True)
-        waited.add_done_callback(self._guard(partial(self._go_on, at, is_end)))
-
-    def _go_on(self, at: int, is_end: bool, done: asyncio.Future[object]) -> None:
-        if self._waited is not done:
-            return
-        self._waited = None
-        try:
-            result = done.result()
-        except Refused as refused:
-            self._give_up(refused)
-        except chains.FAILURES:
-            self._fail(at, is_end=is_end)
-        else:
-            self._settle(at, result, is_end=is_end)
-        self._run()
-        if self._waited is None and not self._is_over:
-            self._hold(False)
