@@ -47,7 +47,10 @@ both, and how to allow a single finding, is told in [lint](../how-to/lint.md). M
 
 def write_table_page() -> str:
     """Return the page of all keys, one section for each mapping of the table."""
-    return TABLE_INTRODUCTION + "".join(_write_section(path, model) for path, model in sections_of(Config))
+    places: dict[type[Table], list[str]] = {}
+    for path, model in sections_of(Config):
+        places.setdefault(model, []).append(path)
+    return TABLE_INTRODUCTION + "".join(_write_section(paths, model) for model, paths in places.items())
 
 
 def write_errors_page() -> str:
@@ -78,15 +81,17 @@ def _steps(annotation: object) -> str:
     return "[]" if origin is tuple else ".<name>" if origin is dict else ""
 
 
-def _write_section(path: str, model: type[Table]) -> str:
+def _write_section(paths: list[str], model: type[Table]) -> str:
+    """Return what a mapping holds; `paths` are all places where it may stand."""
     rows = "".join(
         f"| `{name}` | {_name_kind(field)} | {_write_default(field)} | {_escape(field.description or '')} "
         f"| {_write_code(field.examples[0] if field.examples else '')} |\n"
         for name, field in model.model_fields.items()
     )
-    title = f"`{path}`" if path else "The table"
+    title = f"`{paths[0]}`" if paths[0] else "The table"
+    others = f"\n\nAlso at {', '.join(f'`{path}`' for path in paths[1:])}." if len(paths) > 1 else ""
     head = "| key | kind | default | meaning | example |\n|---|---|---|---|---|"
-    return f"\n## {title}\n\n{model.__doc__}\n\n{head}\n{rows}"
+    return f"\n## {title}\n\n{model.__doc__}{others}\n\n{head}\n{rows}"
 
 
 def _name_kind(field: FieldInfo) -> str:

@@ -48,7 +48,7 @@ def read_plain(path: Path) -> object:
 
 
 def fields() -> Iterator[tuple[type[Table], str, FieldInfo]]:
-    for _, model in sections_of(Config):
+    for model in dict.fromkeys(model for _, model in sections_of(Config)):  # filters stand at three places
         for name, field in model.model_fields.items():
             yield model, name, field
 
