@@ -45,7 +45,6 @@ def find_reference(reference: str, folder: str) -> object:
         try:
             found = getattr(found, name)
         except AttributeError:
-            meant = get_close_matches(name, dir(found), 1)
             hint = f"it was read from {_tell_file(module_name)}"
             if meant := get_close_matches(name, dir(found), 1):
                 hint += f'; did you mean "{meant[0]}"?'

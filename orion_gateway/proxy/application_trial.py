@@ -60,6 +60,7 @@ def run_trial() -> int:
 
 async def _load_all(uses: Sequence[ApplicationUse]) -> list[str]:
     from orion_gateway.proxy.inprocess import ApplicationError, load_application
+    from orion_gateway.references import ReferenceFault
 
     failures = []
     for use in uses:
@@ -67,7 +68,9 @@ async def _load_all(uses: Sequence[ApplicationUse]) -> list[str]:
             await load_application(use)
         except ApplicationError as error:
             failures.append(str(error))
-            cause = error.__cause__ and (error.__cause__.__cause__ or error.__cause__)
+            cause = error.__cause__
+            if isinstance(cause, ReferenceFault):  # what the user's code raised, if it was that
+                cause = cause.__cause__
             if cause is not None and not isinstance(cause, ModuleNotFoundError):
                 traceback.print_exception(cause)
         else:

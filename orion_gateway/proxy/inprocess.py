@@ -22,8 +22,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from aiohttp import hdrs, web
-from aiohttp.http import SERVER_SOFTWARE
+from aiohttp import hdrs, web, web_response
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from orion_gateway.proxy.memory_transport import connect
@@ -273,5 +272,6 @@ def _wrap_factory(make: MakeRequest) -> MakeRequest:
 
 async def _hide_server(fields: CIMultiDict[str]) -> None:
     """Take aiohttp's name out of an answer; a Server that the application says is its own."""
-    if fields.get(hdrs.SERVER) == SERVER_SOFTWARE:
+    # Asked each time: the admin API, where it is in the same process, gives aiohttp another name.
+    if fields.get(hdrs.SERVER) == web_response.SERVER_SOFTWARE:  # type: ignore[attr-defined]
         del fields[hdrs.SERVER]

@@ -83,16 +83,16 @@ def test_one_that_is_not_there_stops_the_start_with_its_place() -> None:
     line = len(table().splitlines()) + 1
     assert refuse(two, {}) == (
         f'orion: cannot start: routes.yaml:{line}: the application "marking:make_app" cannot be loaded: '
-        'there is no module "marking", neither installed nor in DIR\n'
+        'there is no module "marking" (it was looked for where Python finds modules, then in DIR)\n'
         f'routes.yaml:{line + 1}: the application "missing:make_app" cannot be loaded: '
-        'there is no module "missing", neither installed nor in DIR\n'
+        'there is no module "missing" (it was looked for where Python finds modules, then in DIR)\n'
     )
 
 
 def test_one_that_raises_stops_the_start_and_shows_where() -> None:
     """The developer would have to guess."""
     said = refuse(ROUTE, {"marking.py": "print('noise')\ndef make_app():\n    return 1 / 0\n"})
-    assert 'cannot be loaded: "make_app" failed: ZeroDivisionError: division by zero (DIR/marking.py, line 3)' in said
+    assert 'cannot be loaded: "make_app" failed: ZeroDivisionError: division by zero (at DIR/marking.py:3)' in said
     assert said.count("Traceback") == 1
 
 
@@ -131,7 +131,7 @@ def test_a_worker_that_is_told_to_leave_while_one_starts_leaves() -> None:
 def test_workers_without_applications_do_not_import_aiohttp() -> None:
     """Each worker of each gateway would be 10 MB larger."""
     program = (
-        "import sys, orion_gateway.app, orion_gateway.proxy.plane, orion_gateway.imported\n"
+        "import sys, orion_gateway.app, orion_gateway.proxy.plane, orion_gateway.references\n"
         "assert 'aiohttp' not in sys.modules, sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
