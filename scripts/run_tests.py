@@ -107,7 +107,7 @@ def split_suite() -> tuple[list[str], list[str]]:
     entries = sorted(
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "tests").iterdir()
-        if (path / "__init__.py").is_file() or path.name.startswith("test_")
+        if path.name.startswith("test_") or any(path.glob("**/test_*.py"))
     )
     first = [entry for entry in entries if entry in FIRST_HALF]
     return first, [entry for entry in entries if entry not in FIRST_HALF]
